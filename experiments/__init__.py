@@ -1,1 +1,1 @@
-"""What recommendations are worth: variants, baselines, new items."""
+"""Experiments on the quality of recommendations: variants, baselines, new items."""

@@ -1,4 +1,4 @@
-"""`python -m experiments NAME ...`: experiments on quality. Without NAME, the list of them."""
+"""`python -m experiments NAME ...` runs an experiment on quality; without NAME, it lists the experiments."""
 
 import sys
 

@@ -4,12 +4,14 @@
 
 The data are split with `data.cold_item_share`: items are drawn (seeded), and every session that holds one
 leaves training and validation. A single popular item among them can decide the result, so there are several
-draws, each with a model of its own, and their mean counts. Test prefixes are those whose next item was drawn
-while nothing before was. They are ranked twice: among all items of the catalogue, and among the drawn items
-alone: by the model, as it is served, and by two heuristics. What is served is measured twice, with the drawn
-items as what never sold in training, and as what was listed after it. Then the knob of serving: a boost added
-to what is served of either trades HIT@20 of all prefixes against that of new items. It is chosen on
-validation by what it costs there; the curve is drawn on test.
+draws, each with a model of its own, and their mean counts. Test prefixes are those whose next item was drawn,
+and none of whose own items was.
+
+The targets are ranked among all items of the catalogue, and among the drawn items alone: by the model, by the
+served mixture, and by two heuristics. The mixture is measured twice: with the drawn items as items that never
+sold in training, and as items listed after training. For both, a boost added to the scores of these items
+trades HIT@20 of all prefixes against that of new items. It is chosen by its cost on validation; the curve is
+drawn on test.
 """
 
 from __future__ import annotations
@@ -43,22 +45,22 @@ from m2trec_merlin.runs import HeldOut
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
-#: Added to the scores of new items, in units of the logarithm of odds.
+#: Boosts of the scores of new items, in units of the logarithm of odds.
 BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 
-#: Which items are boosted: those that never sold in training, or those that were listed after it.
+#: The boosted items: those that never sold in training, or those that were listed after it.
 WITHOUT_HISTORY, LISTED_NEW = "items without history", "newly listed items"
 
-#: What is served where the drawn items are the one or the other.
+#: Title of the served mixture, by the kind of item that the drawn items are taken for.
 SERVED = {WITHOUT_HISTORY: "M2TRec, served", LISTED_NEW: "M2TRec, served as newly listed"}
 
-#: What a boost may cost of the HIT@20 of all prefixes, relative.
+#: Largest relative loss in HIT@20 of all prefixes that a boost may cost.
 ALLOWED_LOSS = 0.02
 
-#: Prefixes of each split that every boost is tried on.
+#: Number of prefixes of each split that every boost is tried on.
 CURVE_PREFIXES = 5_000
 
-#: Of them, prefixes whose scores are held.
+#: Number of prefixes whose scores are held at a time.
 CURVE_BLOCK = 500
 
 
@@ -81,16 +83,16 @@ class Score:
     """HIT@20 and MRR@20 of one scorer on some prefixes.
 
     Attributes:
-        model: name.
-        split: sessions.
-        slice: which prefixes, and which items were ranked.
-        boosted: which items; empty where there is no such knob.
-        boost: added to their scores; None likewise.
+        model: name of the scorer.
+        split: name of the split.
+        slice: description of the prefixes, and of the items that were ranked.
+        boosted: kind of boosted items; empty if none.
+        boost: number added to their scores; None if none.
         hit: HIT@20.
         mrr: MRR@20.
-        n: prefixes.
-        seed: of the draw and of the training; None for means over several.
-        spread: standard deviation of `hit` over the draws; None for a single one.
+        n: number of prefixes.
+        seed: seed of the draw and of the training; None for means over several.
+        spread: standard deviation of `hit` over the draws; None for a single draw.
     """
 
     model: str
@@ -106,12 +108,12 @@ class Score:
 
 
 class Boosted:
-    """Known scores, of some items lifted.
+    """A scorer that adds a boost to known scores of some items.
 
     Args:
-        scores: float32 [P, N + 1], of the prefixes that will be asked for.
-        items: bool [N + 1], which are lifted.
-        boost: by how much.
+        scores: scores of the prefixes that will be asked for, float32 [P, N + 1].
+        items: which items to boost, bool [N + 1].
+        boost: number to add to their scores.
     """
 
     name, candidates = "boosted", "as before"
@@ -120,16 +122,16 @@ class Boosted:
         self._scores, self._lift = scores, np.where(items, np.float32(boost), np.float32(0))
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the lifted scores, float32 [P, N + 1]."""
+        """Return the boosted scores, float32 [P, N + 1]."""
         lifted: np.ndarray = self._scores + self._lift
         return lifted
 
 
 class ColdBench:
-    """Measures on data that were split with cold items.
+    """Measures scorers on data that were split with cold items.
 
     Args:
-        data: of a configuration with `data.cold_item_share`.
+        data: prepared data of a configuration with `data.cold_item_share`.
 
     Raises:
         ConfigError: no item was drawn to be cold.
@@ -156,8 +158,8 @@ class ColdBench:
             yield self.score(scorer, "test", "cold target among cold items", self.cold, self.drawn)
 
     def curve(self, scorer: ItemScorer, split: str, boosted: str) -> Iterator[Score]:
-        """Score all prefixes and the cold targets at every boost of a kind of new items."""
-        # Validation holds no drawn item: it shows what a boost costs, test alone what it brings.
+        """Measure all prefixes and the cold targets with every boost of a kind of new items."""
+        # Validation holds no drawn item: it only shows the cost of a boost; test shows its gain, too.
         parts = {"All": self.all[split]} | ({"cold target": self.cold} if split == "test" else {})
         items = {WITHOUT_HISTORY: self.catalogue.train_counts == 0, LISTED_NEW: self.drawn}[boosted]
         for name, prefixes in parts.items():
@@ -193,7 +195,7 @@ class ColdBench:
 
 
 def over_draws(scores: Sequence[Score]) -> list[Score]:
-    """Return the means over the draws, in the order of the first draw."""
+    """Average scores over the draws, in the order of the first draw."""
     draws: dict[tuple[object, ...], list[Score]] = {}
     for score in scores:
         draws.setdefault((score.model, score.split, score.slice, score.boosted, score.boost), []).append(
@@ -220,7 +222,7 @@ def choose_boost(curve: Sequence[Score], boosted: str, allowed_loss: float = ALL
 
 
 def draw_of(config: Config, seed: int) -> Config:
-    """Return the configuration with another draw; seeds but the configured one have a folder of their own."""
+    """Return the configuration of another draw; other seeds than the configured one get their own folder."""
     if seed == config.seed:
         return config
     folder = config.directory
@@ -229,7 +231,7 @@ def draw_of(config: Config, seed: int) -> Config:
 
 
 def measure_draw(config: Config, console: Console) -> list[Score]:
-    """Prepare the data of one draw, train on them or go on with it, and measure."""
+    """Prepare the data of one draw, train on them (or resume training), and measure."""
     data = prepare(config)
     bench, catalogue = ColdBench(data), data.catalogue
     told = data.known.told(catalogue)
@@ -275,7 +277,7 @@ def publish_scores(scores: Sequence[Score], config: Config, output: Path, stamp:
 
 
 def tables(scores: Sequence[Score], config: Config) -> list[str]:
-    """Return the tables in Markdown, with what is to be said of them; `scores` are means over the draws."""
+    """Return the tables in Markdown with explanations; `scores` are means over the draws."""
     compared = [
         [
             s.model,
@@ -307,7 +309,7 @@ def tables(scores: Sequence[Score], config: Config) -> list[str]:
 
 
 def plot(scores: Sequence[Score]) -> str:
-    """Draw HIT@20 of all test prefixes against that of cold targets, a point a boost."""
+    """Draw HIT@20 of all test prefixes against that of cold targets, with a point per boost."""
     test = {(s.boosted, s.slice, s.boost): 100 * s.hit for s in scores if s.split == "test"}
     lines, notes = {}, []
     for boosted in (WITHOUT_HISTORY, LISTED_NEW):
@@ -325,7 +327,7 @@ def plot(scores: Sequence[Score]) -> str:
 
 
 def cold_target_only(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
-    """Select the prefixes of seen items only whose next item was never seen: the cold-item protocol."""
+    """Select the prefixes that hold seen items only and whose next item was never seen in training."""
     cold = offsets_of(catalogue.train_counts[prefixes.sessions.rows] == 0)
     starts = prefixes.sessions.offsets[prefixes.session]
     before = cold[starts + prefixes.length] - cold[starts]

@@ -1,12 +1,12 @@
-"""How well does metadata tell how popular an item will be?
+"""How well do metadata predict how popular an item will be?
 
     python -m experiments popularity -c configs/instacart.yaml
 
-Cross-validation over the training items: their occurrences are predicted by the regression that stands in
-the model for the popularity of items without a history (`model/expected_popularity.py`), fitted to the items
-of the other folds. Two measures: the share of the Poisson deviance that is explained, and the share of the
-occurrences that the 20 highest predictions have among 5 % of the items drawn at random, which is what a shop
-sees of it. Sessions of validation and test take no part.
+Cross-validation over the training items: the model's regression for the popularity of items without a history
+(`model/expected_popularity.py`), fitted to the items of the other folds, predicts their occurrences. Two
+measures: the share of the Poisson deviance that is explained; and, among 5 % of the items drawn at random,
+the share of their occurrences that the 20 highest predictions have, which is closer to what a shop sees.
+Validation and test sessions are not used.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def run(options: Namespace) -> None:
 
 @dataclass(frozen=True)
 class Quality:
-    """What predictions of items that were not fitted to are worth.
+    """The quality of predictions for items that the regression was not fitted to.
 
     Attributes:
-        explained: share of the Poisson deviance.
-        top_share: of the occurrences of drawn items, what the highest K predictions have; mean over draws.
+        explained: explained share of the Poisson deviance.
+        top_share: share of drawn items' occurrences that the highest K predictions have; mean over draws.
     """
 
     explained: float
@@ -65,17 +65,17 @@ class Quality:
 def predict(
     config: Config, catalogue: Catalogue, attributes: Sequence[str], penalty: float, folds: np.ndarray
 ) -> np.ndarray:
-    """Predict the occurrences of each training item from the others.
+    """Predict the occurrences of each training item from the items of the other folds.
 
     Args:
-        config: has the options of the attributes.
-        catalogue: of the run.
-        attributes: those to predict by.
-        penalty: of the regression.
-        folds: int64 [n], the fold of each training item.
+        config: options of the attributes.
+        catalogue: catalogue of the run.
+        attributes: names of the attributes to predict from.
+        penalty: L2 penalty of the regression.
+        folds: fold of each training item, int64 [n].
 
     Returns:
-        float64 [n], in occurrences.
+        The predicted occurrences, float64 [n].
     """
     columns = [catalogue.attributes[name] for name in attributes]
     held = CatalogueTensors(columns)

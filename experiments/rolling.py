@@ -1,12 +1,12 @@
-"""Does a model that is trained on day after day keep up with one that is trained from scratch every day?
+"""Does a model whose training continues every day keep up with one trained from scratch every day?
 
     python -m experiments rolling --days 5 --window 30 --until 2017-12-16
 
-The rolling protocol of session recommendation: train up to a day, evaluate on the next one, go a day on. On
-each day two models are trained on the same sessions, one after the other: from scratch, and from the day
-before (`m2trec train --from`). Both are preprocessed for themselves, which is part of the time. The first
-day is from scratch alone; the next ones go on from it, each from the model that went on the day before. That
-model without the training of the day shows what a day's training is worth.
+The rolling protocol of session recommendation: train up to a day, evaluate on the next day, move on by a day.
+Each day, two models are trained on the same sessions, one after the other: from scratch, and from the
+continued model of the day before (`m2trec train --from`). Each has its own preprocessing, which counts in its
+time. The first day is from scratch only. The continued model of the day before is evaluated, too: it shows
+the gain of a day's training.
 
 Sessions belong to the day of their first event. A twentieth of the sessions of each day, by a hash of the id,
 is for validation and never trained on.
@@ -47,7 +47,7 @@ from m2trec_merlin.training.run import train
 
 METRICS = ("HIT@20", "MRR@20")
 SCRATCH, CONTINUED, BEFORE = "from scratch", "continued", "of the day before"
-#: One of so many sessions is for validation.
+#: One session in this many is for validation.
 _VALIDATION = 20
 
 
@@ -72,10 +72,10 @@ class Days:
 
     Attributes:
         items: the raw items.
-        events: session_id, item_id and position, with the day of the session, counted from the first that
-            is evaluated, and whether it is for validation.
-        count: days that are evaluated.
-        window: days that are trained on.
+        events: session_id, item_id and position, with the day of the session (counted so that `last` is day
+            `count`), and whether it is for validation.
+        count: number of days to evaluate on.
+        window: number of days to train on.
         last: the last day.
     """
 
@@ -87,10 +87,10 @@ class Days:
 
     @classmethod
     def read(cls, config: Config, until: date | None, count: int, window: int) -> Days:
-        """Read the events of a source that tells when they were.
+        """Read the events of a source that has times.
 
         Raises:
-            ConfigError: it does not, or has too few days; or something is configured that would be left out.
+            ConfigError: the source has no times or too few days, or a setting is not supported here.
         """
         told = {
             "event_attributes": config.event_attributes,
@@ -134,7 +134,7 @@ class Days:
         return cls(source.items(), found.drop(columns="order"), count, window, last)
 
     def up_to(self, day: int) -> pd.DataFrame:
-        """Return the events of the window that ends with a day, and of the next day, which is the test."""
+        """Return the events of the window that ends with a day, and those of the next day as test split."""
         events = self.events[self.events["day"].between(day - self.window + 1, day + 1)]
         split = np.where(events["day"] == day + 1, "test", np.where(events["is_valid"], "valid", "train"))
         return events[[SESSION_ID, ITEM_ID, POSITION]].assign(**{SPLIT: split})
@@ -146,17 +146,17 @@ class Days:
 
 @dataclass
 class Line:
-    """What one day brought.
+    """The results of one day.
 
     Attributes:
-        day: that is evaluated.
-        sessions: of training, those of them that were new to the continued model, and the known ones it was
-            trained on again.
-        prefixes: that are evaluated.
-        seconds: on the clock, by model, of preprocessing and training.
-        work: the same, of all cores together.
+        day: the day that is evaluated.
+        sessions: numbers of all training sessions, of those new to the continued model, and of known ones
+            that it was trained on again.
+        prefixes: number of evaluated prefixes.
+        seconds: wall-clock time of preprocessing and training, by model.
+        work: their CPU time, all cores together, by model.
         values: mean and ends of its interval, by metric and model.
-        differences: the same of continued less from scratch, by metric.
+        differences: the same for continued minus from scratch, by metric.
     """
 
     day: str
@@ -207,7 +207,7 @@ def with_tables(events: pd.DataFrame, items: pd.DataFrame, config: Config, folde
 
 
 def make(run: Run, earlier: Run | None, line: Line, name: str) -> None:
-    """Preprocess and train, anew, and note how long it took."""
+    """Preprocess and train anew, and record the time in `line`."""
     clock, work = time.perf_counter(), time.process_time()
     preprocess(run.config, force=True, earlier=earlier)
     train(run.config, force=True, earlier=earlier)
@@ -215,7 +215,7 @@ def make(run: Run, earlier: Run | None, line: Line, name: str) -> None:
 
 
 def compare(runs: Mapping[str, Run], line: Line) -> None:
-    """Evaluate models on the test sessions of the first one's run, and note what came out."""
+    """Evaluate models on the test sessions of the run from scratch, and record the results in `line`."""
     first = runs[SCRATCH]
     catalogue, settings = Catalogue.load(first.catalogue), first.config.evaluation
     sessions, samples, seed = (
@@ -246,7 +246,7 @@ def compare(runs: Mapping[str, Run], line: Line) -> None:
 
 
 def publish_lines(lines: Sequence[Line], config: Config, output: Path, stamp: Stamp, window: int) -> str:
-    """Write a row a day as JSON, and a page."""
+    """Write a row per day as JSON, and a page."""
     rows = [{"data": config.name, **asdict(line), "commit": stamp.commit} for line in lines]
     continued = config.training.continued
     about = (

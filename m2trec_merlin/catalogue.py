@@ -1,4 +1,4 @@
-"""The catalogue: one row per item, its attributes encoded by the items workflow.
+"""The catalogue: one row per item, with the attributes that the items workflow encoded.
 
 Row numbers are pointers, never features. Row NO_ITEM (0) is reserved for padding and unknown items; items
 start at row 1, those seen in training first, by falling number of training occurrences. N is the number of
@@ -6,8 +6,8 @@ items, so arrays over all rows have N + 1 entries.
 
 On disk (folder `catalogue/`):
 
-    items.parquet       item_id, train_count and known_count, recent_count and known_recent_count where times
-                        are, @listed where dates of listing are, and one column per attribute; line i is
+    items.parquet       item_id, train_count and known_count; recent_count and known_recent_count if times are
+                        known; @listed if dates of listing are known; and one column per attribute; line i is
                         row i + 1
     display.parquet     item_id, title, and the raw columns by which results can be filtered; same order
     schema.json         kind, layout and size of each attribute, and whether any of them gives titles
@@ -39,7 +39,7 @@ from m2trec_merlin.encoded import NO_ITEM, EncodedColumn, Field
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
 
-#: Files of a catalogue, and the folder of its vocabularies; see above.
+#: Names of a catalogue's files, and of the folder of its vocabularies; see above.
 ENCODED, DISPLAY, SCHEMA, VOCABULARIES = "items.parquet", "display.parquet", "schema.json", "vocabularies"
 
 
@@ -48,18 +48,19 @@ class Catalogue:
     """All items, in row order.
 
     Attributes:
-        item_ids: [N + 1] ids as in the source (int64 or str); entry NO_ITEM stands for no item.
-        train_counts: int64 [N + 1], occurrences in training sessions; 0 for row NO_ITEM.
-        attributes: columns of N + 1 rows by name, in the order of the configuration.
-        directory: that it was read from, or None.
-        titled: whether an attribute gives titles; else ids stand in their place.
-        categories: attributes whose ids are values that a person can name; see `category_names`.
-        recent_counts: int64 [N + 1], those of the last training events; None where time is not known.
-        listed: bool [N + 1], which items were listed too late for training to see them sell; None where
-            nobody knows since when they are listed.
-        known_counts: int64 [N + 1], occurrences in training and validation sessions; None where an earlier
-            version did not count them.
-        known_recent_counts: int64 [N + 1], those of the last of these events; None where time is not known.
+        item_ids: ids as in the source (int64 or str), [N + 1]; entry NO_ITEM stands for no item.
+        train_counts: occurrences in training sessions, int64 [N + 1]; 0 for row NO_ITEM.
+        attributes: encoded columns of N + 1 rows, by name, in the order of the configuration.
+        directory: the folder that the catalogue was read from, or None.
+        titled: whether an attribute gives titles; if not, ids are shown instead.
+        categories: names of the categorical attributes; see `category_names`.
+        recent_counts: occurrences among the last training events, int64 [N + 1]; None if times are unknown.
+        listed: which items were listed too late for training to see them sell, bool [N + 1]; None if dates
+            of listing are unknown.
+        known_counts: occurrences in training and validation sessions, int64 [N + 1]; None in catalogues of
+            an earlier version.
+        known_recent_counts: occurrences among the last events of training and validation, int64 [N + 1];
+            None if times are unknown.
     """
 
     item_ids: np.ndarray
@@ -75,7 +76,7 @@ class Catalogue:
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
-        """Read what the items workflow wrote.
+        """Read the catalogue in a folder.
 
         Raises:
             ArtifactError: files are missing or do not fit each other.
@@ -122,17 +123,17 @@ class Catalogue:
 
     @property
     def n_rows(self) -> int:
-        """N + 1: all items and row NO_ITEM."""
+        """Number of rows, N + 1: all items and row NO_ITEM."""
         return len(self.item_ids)
 
     @property
     def n_seen(self) -> int:
-        """Items with at least one training occurrence; they are rows 1 to n_seen."""
+        """Number of items with at least one training occurrence; they are rows 1 to n_seen."""
         return int((self.train_counts > 0).sum())
 
     @property
     def newly_listed(self) -> np.ndarray:
-        """`listed`; no item where that is not known."""
+        """Which items are newly listed, bool [N + 1]: `listed`, or none if dates of listing are unknown."""
         return np.zeros(self.n_rows, bool) if self.listed is None else self.listed
 
     @cached_property
@@ -140,15 +141,15 @@ class Catalogue:
         return IdIndex(pd.Series(self.item_ids[1:]))
 
     def rows_of(self, item_ids: Sequence[object]) -> np.ndarray:
-        """Return the row of each id, int64; NO_ITEM where the catalogue lacks it."""
+        """Return the row of each id, int64; NO_ITEM for ids that the catalogue lacks."""
         return self._index.find(pd.Series(list(item_ids), dtype=object)).astype(np.int64) + 1
 
     def rows_in(self, other: Catalogue) -> np.ndarray:
-        """Return the row of each item in another catalogue, int64 [N + 1]; NO_ITEM where that lacks it."""
+        """Return each item's row in another catalogue, int64 [N + 1]; NO_ITEM for items that it lacks."""
         return np.concatenate([[NO_ITEM], other.rows_of(self.item_ids[NO_ITEM + 1 :].tolist())])
 
     def display(self) -> pd.DataFrame:
-        """Return what a person reads: item_id, title and raw attributes; line i is row i + 1."""
+        """Return the table for people to read: item_id, title and raw attributes; line i is row i + 1."""
         if self.directory is None:
             raise ArtifactError("this catalogue was not read from a folder, so it has no display table")
         # Whole numbers with gaps must not become floats: above 2^53 they would change.
@@ -157,7 +158,7 @@ class Catalogue:
             return pq.read_table(path).to_pandas(integer_object_nulls=True)
 
     def category_names(self, attribute: str) -> list[str]:
-        """Return the value behind each id of a categorical attribute; reserved ids have names in <>."""
+        """Return the value of each id of a categorical attribute; reserved ids have names in <>."""
         if self.directory is None:
             raise ArtifactError("this catalogue was not read from a folder, so it has no vocabularies")
         path = _vocabulary(self.directory, attribute)
@@ -171,12 +172,12 @@ def _vocabulary(directory: Path, attribute: str) -> Path:
 
 
 def _past(table: pa.Table, name: str) -> np.ndarray | None:
-    """Return a column as `_counts` does; None where there is none."""
+    """Return a column as `_counts` does; None if the table lacks it."""
     return _counts(table, name) if name in table.column_names else None
 
 
 def _counts(table: pa.Table, name: str) -> np.ndarray:
-    """Return a column of whole numbers or truth values, behind that of no item: 0, or False."""
+    """Return a column of whole numbers or truth values, preceded by 0 or False for row NO_ITEM."""
     values = table.column(name).to_numpy()
     return np.concatenate([np.zeros(1, values.dtype), values])
 

@@ -1,4 +1,4 @@
-"""Columns of raw values as Arrow arrays: texts, numbers, vectors and lists, with no Python per row."""
+"""Conversion of raw columns to Arrow arrays of texts, numbers, vectors and lists, without Python loops."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from m2trec_merlin.arrays import Array, filled_entries, known_entries, offsets_o
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.spelling import spell, with_point
 
-#: What programs write where there is no value, and what spreadsheets write where there is a mistake.
+#: Patterns of the words that programs write for a missing value, and that spreadsheets write for an error.
 _NONE = r"null|nan|none|nil|na|n/a|n\.a\."
 _MISTAKE = r"n/?a|nv|ref!|bezug!|value!|wert!|name\?|num!|zahl!|div/0!|null!"
 _IN_BRACKETS = rf"[(\[<]({_NONE}|blank|empty|leer)[)\]>]"
-#: Behind an @ may stand what was added to it.
+#: A suffix that begins with @ may have been appended to the word.
 _MISSING_WORD = rf"(?i)^\s*({_NONE}|undefined|nat|\\n|-+|\?+|{_IN_BRACKETS}|#({_MISTAKE}))\s*(@.*)?$"
 
 
@@ -27,8 +27,8 @@ def to_arrow(series: pd.Series) -> pa.Array:
     """Return a column as an Arrow array; NaN and None are null.
 
     Raises:
-        pa.ArrowException: the values are of kinds that do not go together, such as numbers and lists, or
-            do not fit 64 bits.
+        pa.ArrowException: the values are of incompatible types, such as numbers and lists, or whole numbers
+            exceed 64 bits.
     """
     try:
         array = pa.array(series, from_pandas=True)
@@ -39,14 +39,14 @@ def to_arrow(series: pd.Series) -> pa.Array:
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Tell whether values of a type are lists, of fixed or varying length."""
+    """Tell whether an Arrow type is a list type, of fixed or varying length."""
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 def as_text(series: pd.Series) -> pa.Array:
-    """Return a column of anything as trimmed strings, the same string for the same value on every path.
+    """Return a column of any type as trimmed strings; equal values give equal strings whatever their types.
 
-    A whole number is written without a fraction even where missing values made its column a float column.
+    A whole number is written without a fraction even if missing values turned its column into floats.
     Empty strings are missing.
 
     Raises:
@@ -55,14 +55,14 @@ def as_text(series: pd.Series) -> pa.Array:
     try:
         text = _text(to_arrow(series))
     except pa.ArrowException:
-        # Values of several types: requests may mix them, tables hardly ever.
+        # Values of several types, which requests may mix.
         text = pa.array([_text_of_one(value, str(series.name)) for value in series], pa.string())
     text = pc.utf8_trim_whitespace(text.cast(pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
 def of_one_type(series: pd.Series) -> pd.Series:
-    """Return values of a type that a file can hold; those of several types become texts, or lists of them."""
+    """Return a column that a file can hold: values of several types become texts, or lists of texts."""
     try:
         kind = to_arrow(series).type
     except pa.ArrowException:
@@ -71,18 +71,18 @@ def of_one_type(series: pd.Series) -> pd.Series:
         return series
     if not any(isinstance(value, list | np.ndarray) for value in series):
         return as_text(series).to_pandas().set_axis(series.index).astype(object)
-    # A text is no list of its letters.
+    # list() would split a text into letters.
     lists = series.map(lambda value: [value] if isinstance(value, str) else list(value), na_action="ignore")
     return lists.map(lambda value: as_text(pd.Series(value, dtype=object)).to_pylist(), na_action="ignore")
 
 
 def are_missing_words(texts: pa.Array) -> np.ndarray:
-    """Tell which texts may be how a program wrote that there is no value. They may be names, too."""
+    """Tell which texts are words that programs write for a missing value; they may be names, too."""
     return pc.fill_null(pc.match_substring_regex(texts, _MISSING_WORD), False).to_numpy(zero_copy_only=False)
 
 
 def as_category(series: pd.Series) -> pa.Array:
-    """Return a column of anything as the texts of categories; see `spelling`.
+    """Return a column of any type as the normalised texts of categories; see `spelling`.
 
     Raises:
         DataError: a value is a list or another structure.
@@ -118,12 +118,12 @@ def _text(array: pa.Array) -> pa.Array:
 
 
 def split_values(series: pd.Series, separator: str, longest: int) -> pa.ListArray:
-    """Return several categories per row, held as a list or as one string with separators, as lists of texts.
+    """Return a column with several categories per row as lists of texts.
 
     Args:
-        series: of lists, of strings, or of both.
-        separator: what stands between the values of one string.
-        longest: keep the first so many values of a row.
+        series: lists, strings of separated values, or both.
+        separator: separator of the values in a string.
+        longest: maximum number of values kept of a row, the first ones.
     """
     try:
         lists = to_arrow(series)
@@ -145,7 +145,7 @@ def _split_one(value: object, separator: str) -> list[str | None]:
 
 
 def numbers(series: pd.Series, minimum: float | None = None, decimal: str = ".") -> pa.Array:
-    """Return a column as float64, null where it holds no number of at least `minimum` that float32 holds."""
+    """Return a column as float64; null for values that are not numbers, below `minimum` or beyond float32."""
     values = as_doubles(series, decimal)
     usable = fit_float32(values)
     if minimum is not None:
@@ -156,17 +156,17 @@ def numbers(series: pd.Series, minimum: float | None = None, decimal: str = ".")
 def as_doubles(series: pd.Series, decimal: str = ".") -> np.ndarray:
     """Return numbers, and texts of numbers, as float64; NaN for everything else.
 
-    Truth values, dates, times and durations are no numbers, although NumPy has one behind each.
+    Truth values, dates, times and durations do not count as numbers, although NumPy could convert them.
 
     Args:
-        series: of anything.
-        decimal: what begins the fraction in texts; with ",", points part thousands.
+        series: a column of any type.
+        decimal: decimal separator in texts; with ",", points separate thousands.
     """
     if decimal == ",":
         series = series.map(lambda value: with_point(value) if isinstance(value, str) else value)
     kind = series.dtype
     if kind == np.float32:
-        # As the number is written: 7.1, not the 7.0999999 that is nearest to it.
+        # The decimal number as written, 7.1, not the nearest float32, 7.0999999.
         return pa.array(series).cast(pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)
     is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
     if not is_number and pd.api.types.infer_dtype(series, skipna=True) != "string":
@@ -176,7 +176,7 @@ def as_doubles(series: pd.Series, decimal: str = ".") -> np.ndarray:
 
 
 def _rounded_rightly(texts: pd.Series, found: np.ndarray) -> np.ndarray:
-    """Return the numbers nearest to what texts say; pandas misses these by a bit where digits are many."""
+    """Return correctly rounded numbers of texts; pandas is off by a bit where there are many digits."""
     known = np.isfinite(found)
     written = to_arrow(texts).cast(pa.string()).filter(pa.array(known))
     try:
@@ -189,7 +189,7 @@ def _rounded_rightly(texts: pd.Series, found: np.ndarray) -> np.ndarray:
 
 
 def is_number(value: object) -> TypeGuard[int | float | Decimal | np.number]:
-    """Tell whether a value has the type of a number; truth values, dates and texts have not."""
+    """Tell whether a value is of a number type; truth values, dates and texts are not."""
     return isinstance(value, int | float | Decimal | np.number) and not isinstance(value, bool | np.bool_)
 
 
@@ -204,16 +204,16 @@ def _as_double(value: object) -> float:
 
 
 def fit_float32(values: Array, xp: Any = np) -> Array:
-    """Tell which numbers are finite and stay so as float32, in which the model computes."""
+    """Tell which numbers are finite as float32, the type in which the model computes."""
     with np.errstate(over="ignore"):
         return xp.isfinite(values.astype(np.float32))
 
 
 def vectors(series: pd.Series, size: int) -> pa.ListArray:
-    """Return lists of `size` float32 values; all zeros where missing, zero where an entry is not finite.
+    """Return lists of `size` float32 values: zeros for a missing list, zero for an entry that is not finite.
 
     Raises:
-        DataError: a row holds something else than a list of `size` numbers.
+        DataError: a value is neither missing nor a list of `size` numbers.
     """
     array = _checked_vectors(series, size)
     matrix = np.zeros((len(array), size), dtype=np.float32)
@@ -244,7 +244,7 @@ def _checked_vectors(series: pd.Series, size: int) -> pa.Array:
 
 
 def lists_of_size(matrix: np.ndarray) -> pa.ListArray:
-    """Return the lines of a matrix [n, size] as lists."""
+    """Return the rows of a matrix [n, size] as lists."""
     n, size = matrix.shape
     offsets = list_offsets(np.full(n, size))
     return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1)))
@@ -253,13 +253,13 @@ def lists_of_size(matrix: np.ndarray) -> pa.ListArray:
 def gather_lists(
     values: pa.Array, parents: np.ndarray, rows: int, longest: int | None = None
 ) -> pa.ListArray:
-    """Return lists of the values that are not null.
+    """Collect values into lists, without nulls.
 
     Args:
-        values: of all lists, one after another.
-        parents: for each value, the number of its list, in rising order.
-        rows: how many lists there are.
-        longest: keep the first so many values of a list.
+        values: values of all lists, concatenated.
+        parents: number of each value's list, in rising order.
+        rows: number of lists.
+        longest: maximum number of values kept of a list, the first ones; None for no limit.
     """
     known = values.is_valid().to_numpy(zero_copy_only=False)
     kept, counts = known_entries(known, parents, rows, longest)
@@ -273,15 +273,15 @@ def without_nulls(lists: pa.Array) -> pa.ListArray:
 
 
 def fill_empty(lists: pa.ListArray, value: Any) -> pa.ListArray:
-    """Replace empty and null lists by [value]."""
+    """Replace empty and null lists by a list of one value."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     source, filled = filled_entries(lengths)
     values = lists.flatten()
-    # The value stands behind all others; empty lists take it from there.
+    # `filled_entries` points empty lists to the entry after all values.
     extended = pa.concat_arrays([values, pa.array([value], values.type)])
     return pa.ListArray.from_arrays(list_offsets(filled), extended.take(pa.array(source)))
 
 
 def list_offsets(lengths: np.ndarray) -> pa.Array:
-    """Return where each list starts, and where the last one ends."""
+    """Return the offsets of lists as Arrow has them, int32."""
     return pa.array(offsets_of(lengths), pa.int32())

@@ -1,4 +1,4 @@
-"""Loops over numbers, compiled: where arrays as a whole would be gone through many times over."""
+"""Compiled loops over numbers, for work that would take many passes over whole arrays."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-#: What may be done to sums besides what the order of their terms allows.
+#: LLVM's flags for reordering the terms of sums.
 _IN_ANY_ORDER = frozenset({"reassoc", "contract"})
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function of arrays and numbers, once for each of their types, when it is called first.
+    """Compile a function of arrays and numbers with numba, on its first call with each combination of types.
 
-    numba is imported then, too. The code is kept beside the module, as Python keeps its own, or in the user's
-    cache; where neither can be written, or what is there cannot be read, every process compiles anew.
+    The first call also imports numba. Compiled code is cached beside the module, as Python does with its own,
+    or in the user's cache folder; if neither can be written or read, every process compiles anew.
     """
     return _compiled(function, frozenset())
 
 
 def compiled_in_any_order(function: Callable[P, R]) -> Callable[P, R]:
-    """Do what `compiled` does, and let several terms of a sum be added at a time: always in the same way."""
+    """Compile as `compiled` does, but allow sums in any order, which is faster; results stay reproducible."""
     return _compiled(function, _IN_ANY_ORDER)
 
 
@@ -37,7 +37,7 @@ def _compiled(function: Callable[P, R], allowed: frozenset[str]) -> Callable[P, 
 
         try:
             code = njit(cache=True, fastmath=set(allowed))(function)
-        except RuntimeError:  # how numba says that there is no place for a cache
+        except RuntimeError:  # numba found no writable place for a cache
             code = njit(fastmath=set(allowed))(function)
         else:
             code._cache = _Forgiving(code._cache)
@@ -52,10 +52,10 @@ def _compiled(function: Callable[P, R], allowed: frozenset[str]) -> Callable[P, 
 
 
 class _Forgiving:
-    """A cache of numba's that stops nobody: files that a crash cut off, a full disk, files of another user.
+    """A numba cache that ignores errors: truncated files after a crash, a full disk, files of another user.
 
     Args:
-        cache: of one function.
+        cache: numba's cache of one function.
     """
 
     def __init__(self, cache: Any) -> None:
@@ -65,15 +65,15 @@ class _Forgiving:
         return getattr(self._cache, name)
 
     def load_overload(self, *of: Any) -> Any:
-        """Return kept code; None if there is none that can be read, of which no file is left then."""
+        """Return cached code; if it cannot be read, remove its files and return None."""
         try:
             return self._cache.load_overload(*of)
-        except Exception:  # pickle has no end of errors for what is no pickle
+        except Exception:  # unpickling a damaged file may raise anything
             with suppress(Exception):
                 self._cache.flush()
             return None
 
     def save_overload(self, *of: Any) -> None:
-        """Keep code where that can be."""
+        """Cache code, if possible."""
         with suppress(Exception):
             self._cache.save_overload(*of)

@@ -1,4 +1,4 @@
-"""The device of a step: `auto`, `cpu` or `cuda` as configured, and why it is what it is."""
+"""Choice of a step's device from its setting `auto`, `cpu` or `cuda`, with the reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from m2trec_merlin.errors import ConfigError
 
 
 def torch_lacks() -> str | None:
-    """Return what the use of a GPU by torch lacks, None if nothing."""
+    """Return why torch cannot use a GPU; None if it can."""
     import torch
 
     return None if torch.cuda.is_available() else "torch finds no CUDA device"
@@ -17,11 +17,11 @@ def torch_lacks() -> str | None:
 
 @dataclass(frozen=True)
 class ChosenDevice:
-    """A device that was chosen.
+    """The device chosen for a step.
 
     Attributes:
         device: `cpu` or `cuda`.
-        line: what a person is told: the step, its device, and why.
+        line: a message for the user: the step, its device, and the reason.
     """
 
     device: str
@@ -32,12 +32,12 @@ def choose(step: str, wanted: str, lacks: Callable[[], str | None] = torch_lacks
     """Choose the device of a step.
 
     Args:
-        step: section of the configuration.
-        wanted: its `device`.
-        lacks: tells what the use of a GPU lacks, None if nothing; not asked for `cpu`.
+        step: name of the step's section in the configuration.
+        wanted: the section's `device`.
+        lacks: a function that returns why a GPU cannot be used, or None; not called for `cpu`.
 
     Raises:
-        ConfigError: `cuda` is wanted and something is missing.
+        ConfigError: `cuda` is wanted but cannot be used.
     """
     if wanted == "cpu":
         return ChosenDevice("cpu", f"{step} on the CPU, as configured")

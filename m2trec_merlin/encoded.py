@@ -1,14 +1,14 @@
-"""Encoded attributes of items, or of events: one type for the catalogue, the model and the server.
+"""Encoded attributes of items or events: one type for the catalogue, the model and the server.
 
-Whatever its kind, an attribute is encoded in one of four layouts. Who reads encoded items looks at the layout
-alone; what a kind means is the business of `attributes`.
+Every attribute, whatever its kind, is encoded in one of four layouts. Readers of encoded items only look at
+the layout; the meaning of the kinds is left to `attributes`.
 
-    ids        one id an item              int64 [n]
-    id_lists   a list of ids an item       int64 [V] values, int64 [n + 1] offsets; no list is empty
-    numbers    one number an item          float32 [n]
-    vectors    `size` numbers an item      float32 [n, size]
+    ids        one id per item              int64 [n]
+    id_lists   a list of ids per item       int64 [V] values, int64 [n + 1] offsets; no list is empty
+    numbers    one number per item          float32 [n]
+    vectors    `size` numbers per item      float32 [n, size]
 
-Shapes: n items, V values of all lists, one behind the other.
+Shapes: n items, V values of all lists, concatenated.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ import pyarrow as pa
 
 from m2trec_merlin.arrays import offsets_of, ragged_positions
 
-#: The catalogue row that is no item: padding, an unknown item, no target. Items start at row 1.
+#: The catalogue row that stands for padding, an unknown item, or no target. Items start at row 1.
 #: Shape legends count N items and R = N + 1 catalogue rows, this one included.
 NO_ITEM = 0
 
-#: Ids that every vocabulary reserves, as NVTabular's Categorify does.
+#: The three ids that every vocabulary reserves, as NVTabular's Categorify does, and the first id of a value.
 PADDING, MISSING, OUT_OF_VOCABULARY, FIRST_VALUE = 0, 1, 2, 3
 
-#: Endings of the two tensors of an attribute of lists; the other layouts have one, called as the attribute.
+#: Suffixes of the names of a list attribute's two tensors; other layouts have one tensor, without a suffix.
 VALUES, OFFSETS = "__values", "__offsets"
 
 
 class Layout(str, Enum):
-    """How the values of an attribute lie in memory."""
+    """The layout of an attribute's values in memory."""
 
     IDS = "ids"
     ID_LISTS = "id_lists"
@@ -45,7 +45,7 @@ class Layout(str, Enum):
 
     @property
     def has_vocabulary(self) -> bool:
-        """Whether values are ids of a vocabulary."""
+        """Whether the values are ids of a vocabulary."""
         return self in (Layout.IDS, Layout.ID_LISTS)
 
     @property
@@ -56,12 +56,13 @@ class Layout(str, Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """One encoded attribute, without its values.
+    """Description of an encoded attribute: its name, layout and size.
 
     Attributes:
-        name: of the attribute.
-        layout: of its values.
-        size: ids of its vocabulary, the reserved ones included; the length of its vectors; 1 for numbers.
+        name: name of the attribute.
+        layout: the layout of its values.
+        size: number of ids in its vocabulary, the reserved ones included; for vectors their length; 1 for
+            numbers.
     """
 
     name: str
@@ -74,12 +75,12 @@ class Field:
         return cls(described["name"], Layout(described["layout"]), described["size"])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the field as JSON has it."""
+        """Return the field as a JSON object."""
         return {"name": self.name, "layout": self.layout.value, "size": self.size}
 
     @property
     def arrow_type(self) -> pa.DataType:
-        """The type of a column of such values in Parquet."""
+        """The type of the attribute's column in Parquet files."""
         if self.layout is Layout.VECTORS:
             return pa.list_(pa.float32(), self.size)
         value = pa.from_numpy_dtype(self.layout.dtype)
@@ -87,7 +88,7 @@ class Field:
 
     @property
     def tensor_names(self) -> tuple[str, ...]:
-        """What its tensors are called in the exported graphs and between Triton's models."""
+        """Names of the attribute's tensors in the exported graphs and between Triton's models."""
         if self.layout is Layout.ID_LISTS:
             return f"{self.name}{VALUES}", f"{self.name}{OFFSETS}"
         return (self.name,)
@@ -98,9 +99,9 @@ class EncodedColumn:
     """One attribute of n items.
 
     Attributes:
-        field: which one, and how it is laid out.
-        values: see the layouts above.
-        offsets: int64 [n + 1], where each list starts; None but for lists.
+        field: the attribute's name, layout and size.
+        values: the values, as in the layouts above.
+        offsets: where each list starts, int64 [n + 1]; None for layouts other than lists.
     """
 
     field: Field
@@ -112,14 +113,14 @@ class EncodedColumn:
 
     @classmethod
     def empty(cls, field: Field) -> EncodedColumn:
-        """Return the column of no items."""
+        """Return a column of no items."""
         shape = (0, field.size) if field.layout is Layout.VECTORS else (0,)
         offsets = np.zeros(1, np.int64) if field.layout is Layout.ID_LISTS else None
         return cls(field, np.zeros(shape, field.layout.dtype), offsets)
 
     @classmethod
     def no_item(cls, field: Field) -> EncodedColumn:
-        """Return the column of row NO_ITEM alone: a missing value, zero, or a vector of zeros."""
+        """Return a column with just the value of row NO_ITEM: a missing value, zero, or a vector of zeros."""
         shape = (1, field.size) if field.layout is Layout.VECTORS else (1,)
         fill = MISSING if field.layout.has_vocabulary else 0
         offsets = np.array([0, 1], np.int64) if field.layout is Layout.ID_LISTS else None
@@ -127,12 +128,12 @@ class EncodedColumn:
 
     @classmethod
     def missing(cls, field: Field, count: int) -> EncodedColumn:
-        """Return the column of so many items of which nothing is known."""
+        """Return a column of `count` items that lack the attribute."""
         return cls.no_item(field).take(np.zeros(count, np.int64))
 
     @classmethod
     def from_arrow(cls, field: Field, array: pa.Array | pa.ChunkedArray) -> EncodedColumn:
-        """Take over a column as the items workflow wrote it.
+        """Read a column as the items workflow wrote it.
 
         Raises:
             ValueError: a list is empty, or vectors are not of the field's size.
@@ -151,7 +152,7 @@ class EncodedColumn:
 
     @classmethod
     def join(cls, parts: Sequence[EncodedColumn]) -> EncodedColumn:
-        """Put the items of several columns, one at least, behind each other."""
+        """Concatenate the items of several columns, at least one."""
         values = np.concatenate([part.values for part in parts])
         if parts[0].offsets is None:
             return cls(parts[0].field, values)
@@ -159,7 +160,7 @@ class EncodedColumn:
 
     @property
     def is_whole(self) -> bool:
-        """Whether values are of the layout's type and shape, ids of the vocabulary, and offsets fit them."""
+        """Whether type and shape fit the layout, ids the vocabulary, and offsets the values."""
         values, offsets, vector = self.values, self.offsets, self.field.layout is Layout.VECTORS
         if values.dtype != self.field.layout.dtype or values.shape[1:] != (
             (self.field.size,) if vector else ()
@@ -174,7 +175,7 @@ class EncodedColumn:
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [n], values of each item."""
+        """Number of values of each item, int64 [n]."""
         return np.ones(len(self), np.int64) if self.offsets is None else np.diff(self.offsets)
 
     def of(self, item: int) -> np.ndarray:
@@ -183,14 +184,14 @@ class EncodedColumn:
         return self.values[start:stop]
 
     def slice(self, start: int, stop: int) -> EncodedColumn:
-        """Return the items from `start` to before `stop`."""
+        """Return the items `start` to `stop` - 1."""
         if self.offsets is None:
             return EncodedColumn(self.field, self.values[start:stop])
         offsets = self.offsets[start : stop + 1]
         return EncodedColumn(self.field, self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     def take(self, items: np.ndarray) -> EncodedColumn:
-        """Return the items at `items`, int64 [m], in that order."""
+        """Return the items at the indices `items`, int64 [m], in that order."""
         if self.offsets is None:
             return EncodedColumn(self.field, self.values[items])
         lengths = self.lengths[items]
@@ -200,32 +201,32 @@ class EncodedColumn:
 
     @property
     def tensors(self) -> dict[str, np.ndarray]:
-        """The values, and for lists the offsets, by the names of `Field.tensor_names`."""
+        """The values, and for lists the offsets, by tensor name (`Field.tensor_names`)."""
         arrays = (self.values,) if self.offsets is None else (self.values, self.offsets)
         return dict(zip(self.field.tensor_names, arrays, strict=True))
 
 
-#: Encoded items: their attributes by name, columns of one length.
+#: Encoded items, or events: attributes by name, all columns of the same length.
 EncodedItems = Mapping[str, EncodedColumn]
 
 
 def missing_items(fields: Sequence[Field], count: int) -> EncodedItems:
-    """Return the encoded form of so many items, or events, of which nothing is known."""
+    """Return `count` encoded items, or events, whose attributes are all missing."""
     return {field.name: EncodedColumn.missing(field, count) for field in fields}
 
 
 def no_items(fields: Sequence[Field]) -> EncodedItems:
-    """Return the encoded form of no items."""
+    """Return encoded items of length 0."""
     return {field.name: EncodedColumn.empty(field) for field in fields}
 
 
 def join_items(parts: Sequence[EncodedItems]) -> EncodedItems:
-    """Put the items of several groups, one at least, behind each other."""
+    """Concatenate several groups of items, at least one."""
     return {name: EncodedColumn.join([part[name] for part in parts]) for name in parts[0]}
 
 
 def split_items(items: EncodedItems, counts: Sequence[int]) -> list[EncodedItems]:
-    """Cut into groups of `counts` items each, in order: the reverse of `join_items`."""
+    """Split items into groups of the sizes in `counts`, in order: the reverse of `join_items`."""
     bounds = offsets_of(np.array(counts, np.int64)).tolist()
     return [
         {name: column.slice(start, stop) for name, column in items.items()}
@@ -234,12 +235,12 @@ def split_items(items: EncodedItems, counts: Sequence[int]) -> list[EncodedItems
 
 
 def to_tensors(items: EncodedItems) -> dict[str, np.ndarray]:
-    """Return all arrays by the names of their tensors."""
+    """Return the arrays of all attributes, by tensor name."""
     return {name: array for column in items.values() for name, array in column.tensors.items()}
 
 
 def from_tensors(fields: Sequence[Field], tensors: Mapping[str, np.ndarray]) -> EncodedItems:
-    """Take encoded items back from named arrays: the reverse of `to_tensors`.
+    """Restore encoded items from arrays by tensor name: the reverse of `to_tensors`.
 
     Raises:
         KeyError: a tensor is missing.

@@ -1,4 +1,4 @@
-"""The events before and after each prefix of a block, as flat arrays."""
+"""The events in each prefix of a block, and after it, as flat arrays."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from m2trec_merlin.sessions import Prefixes
 
 @dataclass(frozen=True)
 class Events:
-    """Events of a block of prefixes, side by side.
+    """Events of a block of prefixes, concatenated.
 
     Attributes:
-        prefix: int64 [E], index of the prefix within the block, rising.
-        row: int64 [E], catalogue row.
-        distance: int64 [E], steps to the edge between prefix and target: 0 for the prefix's last event
-            and for the target, 1 for their neighbours, and so on.
+        prefix: index of the event's prefix in the block, rising, int64 [E].
+        row: catalogue row of the event, int64 [E].
+        distance: number of events between the event and the boundary of prefix and target, int64 [E]: 0 for
+            the prefix's last event and for the target.
     """
 
     prefix: np.ndarray
@@ -28,7 +28,7 @@ class Events:
 
 
 def events_before(prefixes: Prefixes) -> Events:
-    """Return the events that the prefixes hold, in order of time."""
+    """Return the events in the prefixes, in order of time."""
     starts = prefixes.sessions.offsets[prefixes.session]
     positions = ragged_positions(starts, prefixes.length)
     prefix = np.repeat(np.arange(len(prefixes)), prefixes.length)
@@ -37,7 +37,7 @@ def events_before(prefixes: Prefixes) -> Events:
 
 
 def distinct_events_before(prefixes: Prefixes) -> Events:
-    """Return the known items of the prefixes, each once, where it occurred last; by prefix, then row."""
+    """Return the known items of each prefix, each once at its last occurrence; sorted by prefix, then row."""
     events = events_before(prefixes)
     known = events.row != NO_ITEM
     prefix, row, distance = events.prefix[known], events.row[known], events.distance[known]
@@ -49,7 +49,7 @@ def distinct_events_before(prefixes: Prefixes) -> Events:
 
 
 def events_after(prefixes: Prefixes) -> Events:
-    """Return the events that remain after each prefix and may be targets, the target first."""
+    """Return the events after each prefix that may be targets, the next item first."""
     starts = prefixes.sessions.offsets[prefixes.session] + prefixes.length
     lengths = prefixes.sessions.offsets[prefixes.session + 1] - starts
     positions = ragged_positions(starts, lengths)
@@ -64,7 +64,7 @@ def most_recent(rows: np.ndarray) -> np.ndarray:
     """Tell which events of a session are the most recent ones of their items, bool [L].
 
     Args:
-        rows: int64 [L], catalogue rows; negative numbers stand for items outside of the catalogue.
+        rows: catalogue rows of the events, int64 [L]; negative for items outside of the catalogue.
     """
     last = dict(zip(rows.tolist(), range(len(rows)), strict=True))
     recent = np.zeros(len(rows), dtype=bool)

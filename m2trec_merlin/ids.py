@@ -1,7 +1,7 @@
-"""Ids of any type looked up in a fixed list, all of a column at once.
+"""Look-up of a column of ids, of any type, in a fixed list of ids.
 
-Two ids are equal if their texts are: 7, "7" and the category 7 are one. Integers are compared as such where
-both sides are, which comes to the same and is faster.
+Two ids are equal if their texts are: 7, "7" and the category 7 are the same. If both sides are integers, they
+are compared as integers, which has the same result and is faster.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import pandas as pd
 
 from m2trec_merlin.columns import to_arrow
 
-#: A table with an entry for every integer between the least and the greatest id takes at most so many entries
-#: an id (of 4 bytes): above, a hash table is used.
+#: Maximum entries (of 4 bytes) per id of a table with an entry for every integer between the least and the
+#: greatest id; if it would need more, a hash table is used.
 _SPREAD = 16
 
 
 class IdIndex:
-    """Finds the position of ids in a list of distinct ids.
+    """Finds the positions of ids in a list of distinct ids.
 
-    Integers that lie close together are looked up in a plain array, about ten times as fast as by hash; of
-    pandas categories only the categories are looked up. Indexes are made on first use in each process and do
-    not travel with the ids.
+    Integers that lie close together are looked up in a plain array, about ten times as fast as by hash; for a
+    categorical column only the categories are looked up. Each process builds its indexes on first use; they
+    are not pickled with the ids.
 
     Args:
         ids: distinct integers or strings.
@@ -40,9 +40,9 @@ class IdIndex:
         return {"ids": self.ids}
 
     def find(self, ids: pd.Series) -> np.ndarray:
-        """Return the position of each id, int64; -1 where it is missing or the list does not hold it."""
+        """Return the position of each id, int64; -1 for missing ids and for ids not in the list."""
         if isinstance(ids.dtype, pd.CategoricalDtype):
-            # Missing values have the code -1 and meet the last entry.
+            # Missing values have the code -1, which indexes the last entry.
             positions = np.append(self.find(ids.cat.categories.to_series()), -1)
             return positions[ids.cat.codes.to_numpy()]
         if not (_fits_int64(ids) and _fits_int64(self.ids)):
@@ -67,7 +67,7 @@ class IdIndex:
 
     @cached_property
     def _table(self) -> tuple[int, np.ndarray] | None:
-        """The least id, and by the distance from it the position of each."""
+        """The least id, and a table of positions by distance from it; None if it would be too large."""
         values = self.ids.to_numpy(dtype=np.int64)
         if not len(values):
             return None
@@ -80,12 +80,12 @@ class IdIndex:
 
 
 def numbered(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Number distinct ids 0, 1, ... in the order in which they are first met; missing ones count as one.
+    """Number distinct ids 0, 1, ... in the order of their first occurrence; missing ids share a number.
 
-    Pandas numbers texts by what stands before a NUL alone, so that ids with one in them would be mixed up.
+    Not with pandas for texts: it reads a text up to a NUL only and would mix up ids that contain one.
 
     Returns:
-        int64 [n], the number of each id; int64 [distinct], where each number is first met.
+        The number of each id, int64 [n], and the first position of each number, int64 [distinct].
     """
     if pd.api.types.infer_dtype(ids, skipna=True) == "string":
         texts = to_arrow(ids).dictionary_encode(null_encoding="encode")
@@ -93,13 +93,13 @@ def numbered(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     else:
         found = pd.factorize(ids, use_na_sentinel=False)[0].astype(np.int64)
     first = np.empty(found.max(initial=-1) + 1, np.int64)
-    # Of several places that are written to, the last one stays.
+    # Reversed, since NumPy keeps the last of several values written to the same index.
     first[found[::-1]] = np.arange(len(found))[::-1]
     return found, first
 
 
 def id_hashes(ids: pd.Series) -> np.ndarray:
-    """Return a hash of the text of each id, uint64 [n]; none is missing."""
+    """Return a hash of the text of each id, uint64 [n]; no id may be missing."""
     if isinstance(ids.dtype, pd.CategoricalDtype):
         return id_hashes(ids.cat.categories.to_series())[ids.cat.codes.to_numpy()]
     found: np.ndarray = pd.util.hash_array(ids.astype(str).to_numpy(object), categorize=False)
@@ -107,7 +107,7 @@ def id_hashes(ids: pd.Series) -> np.ndarray:
 
 
 def _fits_int64(ids: pd.Series) -> bool:
-    """Whether these are integers without a gap that int64 holds."""
+    """Tell whether ids are integers within int64, none of them missing."""
     if isinstance(ids.dtype, np.dtype):
         return ids.dtype.kind in "iu" and np.can_cast(ids.dtype, np.int64)
     return ids.dtype == "Int64" and not ids.hasnans

@@ -1,9 +1,9 @@
-"""Everything we do only because a released Merlin package has a bug or an awkward default.
+"""Workarounds for bugs and awkward defaults of the released Merlin packages.
 
-Merlin was last released in 2023 and is treated as frozen: what must be worked around is worked around here,
-each in a function that names the upstream cause, so that it can go when the cause goes. Importing this module
-is cheap and changes nothing; `prepare_merlin` must run before anything of Merlin or Dask is imported
-(importing `m2trec_merlin.workflows` sees to it).
+Merlin was last released in 2023 and is treated as frozen. Each workaround is a function here that names the
+upstream cause, so that it can go when the cause goes. Importing this module is cheap and changes nothing;
+`prepare_merlin` must run before anything of Merlin or Dask is imported (importing `m2trec_merlin.workflows`
+calls it).
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
     from nvtabular import Workflow
     from nvtabular.ops import Operator
 
-    #: Of a column: the number of the step that makes it, 0 being the frame itself, and its name there.
+    #: The origin of a column: the number of the step that makes it, or 0 for the frame, and its name there.
     _Place = tuple[int, str]
 
 #: Dask settings that merlin-core 23.08 needs, as the environment variables that Dask reads.
 DASK_SETTINGS = {
     "DASK_DATAFRAME__QUERY_PLANNING": "False",
     "DASK_DATAFRAME__CONVERT_STRING": "False",
-    # Merlin takes a GPU that the driver reports for a sign of cuDF, and fails where there is none.
+    # If the driver reports a GPU, Merlin assumes that cuDF is installed, and fails if it is not.
     "DASK_DISTRIBUTED__DIAGNOSTICS__NVML": "False",
 }
 
-#: For the workers that we start: they import Merlin before anything of ours could silence it.
+#: Environment of the workers that we start: they import Merlin before our code could silence it.
 WORKER_ENVIRONMENT = {**DASK_SETTINGS, "PYTHONWARNINGS": "ignore"}
 
 _IMPORTING = Lock()
 _lightly = False
 
-#: Stands in a list without a value for as long as it travels between operators. Upstream: while it fits,
-#: merlin-core looks for the type of a list column among the values of a partition
-#: (`merlin.core.dispatch.list_val_dtype`) and raises TypeError where all lists are empty.
+#: The value put into empty lists between operators. Upstream: during fitting, merlin-core looks for the type
+#: of a list column among the values of a partition (`merlin.core.dispatch.list_val_dtype`), and raises
+#: TypeError if all lists are empty.
 LIST_FILLER = None
 
 _HARMLESS_WARNINGS = (
@@ -69,11 +69,11 @@ _HARMLESS_WARNINGS = (
 
 
 def prepare_merlin() -> None:
-    """Set up Dask and the warnings; call before the first import of Merlin or Dask.
+    """Configure Dask and hide warnings; call it before the first import of Merlin or Dask.
 
     Upstream: merlin-core builds on `dask.dataframe.core`, which exists only without Dask's query planning,
-    and Dask's conversion of strings turns list columns into strings without a word. Settings that the
-    environment already holds are overridden: with others nothing works.
+    and Dask's conversion of strings silently turns list columns into strings. Settings in the environment are
+    overridden, since Merlin works with no others.
 
     Raises:
         M2TRecError: Dask's dataframes were already imported with query planning.
@@ -98,11 +98,11 @@ def prepare_merlin() -> None:
 
 
 def silence_merlin() -> None:
-    """Hide warnings that Merlin always gives on a CPU, and tracebacks that it logs before it raises them.
+    """Hide warnings that Merlin always gives on a CPU, and tracebacks of exceptions that it raises anyway.
 
-    Upstream: merlin-core warns about every optional package that is absent and about CPU mode as such,
-    NVTabular uses pandas calls deprecated since, and `merlin.dag.executors` logs each exception's traceback
-    in addition to raising it.
+    Upstream: merlin-core warns about every absent optional package and about CPU mode, NVTabular uses pandas
+    calls that have been deprecated since, and `merlin.dag.executors` logs each exception's traceback in
+    addition to raising it.
     """
     for message in _HARMLESS_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
@@ -112,24 +112,24 @@ def silence_merlin() -> None:
 
 
 class _NoSuchFrame:
-    """What dask-cudf would define."""
+    """Stand-in for the frame types of dask-cudf."""
 
 
 def teach_merlin(cudf: ModuleType) -> None:
-    """Let NVTabular's workflows transform frames of cuDF, beside those of pandas.
+    """Let NVTabular's workflows transform cuDF frames, too, not only pandas frames.
 
-    Upstream: merlin-core takes a GPU that the driver reports for cuDF *and* dask-cudf of its own year, of
-    which it imports names that are gone (`dask_cudf` itself, `cudf.core.column.build_categorical_column`):
-    neither nvtabular nor transformers4rec can then be imported. So Merlin is kept believing that there is no
-    GPU (`DASK_SETTINGS`), and learns the type of frame afterwards. Nothing of cuDF is changed. Workflows
-    must be fitted part by part: of Dask's collections Merlin knows those of pandas alone.
+    Upstream: if the driver reports a GPU, merlin-core assumes cuDF *and* dask-cudf of 2023, and imports names
+    that later releases dropped (`dask_cudf` itself, `cudf.core.column.build_categorical_column`): then
+    neither nvtabular nor transformers4rec can be imported. So Merlin is made to believe that there is no GPU
+    (`DASK_SETTINGS`), and this function adds the type of frame afterwards. Nothing in cuDF is changed.
+    Workflows must be fitted part by part, since Merlin then knows only Dask collections of pandas frames.
     """
     from merlin.core import dispatch
     from merlin.dag import executors
     from nvtabular import Workflow
 
     dispatch.cudf = executors.cudf = cudf
-    # Without it, `LocalExecutor` takes no other format than those of the host.
+    # Without it, `LocalExecutor` accepts only formats in main memory.
     executors.HAS_GPU = True
     dispatch.dask_cudf = SimpleNamespace(DataFrame=_NoSuchFrame, Series=_NoSuchFrame)
     dispatch.cudf_is_list_dtype = lambda column: isinstance(column.dtype, cudf.ListDtype)
@@ -138,10 +138,10 @@ def teach_merlin(cudf: ModuleType) -> None:
 
 
 def import_lightly() -> None:
-    """Let `importing_merlin` leave out what only fitting needs, from now on.
+    """Make `importing_merlin`, from now on, skip imports that only fitting needs.
 
-    It is for the program that owns this process, and never trains in it: a library's caller might import
-    torch, or Transformers4Rec, at any moment.
+    Only for a program that owns its process and never trains in it: the caller of a library might import
+    torch or Transformers4Rec at any moment.
     """
     global _lightly
     _lightly = True
@@ -149,17 +149,17 @@ def import_lightly() -> None:
 
 @contextmanager
 def importing_merlin() -> Iterator[None]:
-    """Import Merlin in the block, for transforming frames of pandas alone.
+    """Import Merlin within this context, for transforming pandas frames only.
 
-    After `import_lightly`, what no transformation needs is kept out of what is imported, and cannot be
-    imported meanwhile. What is there already stays.
+    After `import_lightly`, packages that no transformation needs are replaced by stand-ins during the block,
+    and cannot be imported meanwhile. Packages that were imported earlier stay.
 
-    Upstream: `merlin.dtypes.mappings` imports torch and tritonclient wherever they are installed, for names
-    of types that no workflow has; `merlin.core` imports numba and Dask's `distributed` to look for GPUs and
-    for clients, and `nvtabular.ops` numba for kernels of operators that we do not use. Torch aside, that is
-    a third of the time that NVTabular takes to import, and 120 MiB; torch is as much again, and hundreds.
+    Upstream: `merlin.dtypes.mappings` imports torch and tritonclient if they are installed, for names of
+    types that no workflow uses; `merlin.core` imports numba and Dask's `distributed` to look for GPUs and
+    clients; `nvtabular.ops` imports numba for kernels of operators that we do not use. Without torch, that is
+    a third of NVTabular's import time and 120 MiB; torch takes as long again, and hundreds of MiB.
     """
-    # One thread at a time may keep others away.
+    # `sys.modules` is shared, so only one thread at a time may put stand-ins there.
     with _IMPORTING:
         stand_ins = _stand_ins() if _lightly else {}
         absent = [modules for package, modules in stand_ins.items() if package not in sys.modules]
@@ -173,7 +173,7 @@ def importing_merlin() -> Iterator[None]:
 
 
 def _stand_ins() -> dict[str, dict[str, ModuleType | None]]:
-    """Return of each package its modules by name, with as much as Merlin asks of them on import."""
+    """Return each package's stand-in modules by name, with just the content that importing Merlin needs."""
 
     def unchanged(*given: Any, **_: Any) -> Any:
         return given[0] if given and callable(given[0]) else unchanged
@@ -199,17 +199,17 @@ def _stand_ins() -> dict[str, dict[str, ModuleType | None]]:
 
 def _module(name: str, **content: Any) -> ModuleType:
     module = ModuleType(name)
-    # As of a package, which may have modules.
+    # `__path__` marks a package, which may have submodules.
     vars(module).update(content, __path__=[])
     return module
 
 
 @contextmanager
 def dask_client_for_merlin(client: Client | None) -> Iterator[None]:
-    """Make NVTabular use exactly this client, or none, for the length of the block.
+    """Make NVTabular use exactly this client, or none, within this context.
 
     Upstream: `merlin.core.utils.global_dask_client` picks up any client that happens to be alive in the
-    process and keeps a closed one in a context variable.
+    process, and keeps a closed one in a context variable.
     """
     from merlin.core.utils import set_dask_client
 
@@ -223,7 +223,7 @@ def dask_client_for_merlin(client: Client | None) -> Iterator[None]:
 def dataset_of_parts(paths: Sequence[Path], columns: Sequence[str]) -> Dataset:
     """Return a Merlin dataset with exactly one partition per Parquet file.
 
-    Upstream: `merlin.io.Dataset(paths)` splits files by row groups and its partition size follows the
+    Upstream: `merlin.io.Dataset(paths)` splits files by row groups, and its partition size depends on the
     machine's memory, so a partition boundary could cut a session in two.
     """
     from dask import dataframe
@@ -235,17 +235,17 @@ def dataset_of_parts(paths: Sequence[Path], columns: Sequence[str]) -> Dataset:
 
 
 def _read_part(path: str, columns: list[str]) -> pd.DataFrame:
-    # Integers with missing values would become floats, and ids beyond 2^53 change.
+    # By default integers with missing values become floats, which changes ids beyond 2^53.
     return pq.read_table(path, columns=columns).to_pandas(integer_object_nulls=True)
 
 
 @contextmanager
 def columns_without_copies() -> Iterator[None]:
-    """Let pandas share columns between frames until one is changed, for the length of the block.
+    """Let pandas share columns between frames until one is changed, within this context.
 
     Upstream: `merlin.dag.executors.LocalExecutor` and `SelectionOp` select the columns of nodes by
-    `frame[names]`, of which pandas makes a copy each time. The option holds for the whole process. It is not
-    for `Categorify`, which fills missing values of a selected column in place.
+    `frame[names]`, which pandas copies each time. The option applies to the whole process. Do not use it with
+    `Categorify`, which fills missing values of a selected column in place.
     """
     import pandas as pd
 
@@ -254,18 +254,18 @@ def columns_without_copies() -> Iterator[None]:
 
 
 class OperatorChain:
-    """The operators of a fitted workflow one after another, for frames of few rows.
+    """Runs the operators of a fitted workflow one after another, for frames with few rows.
 
     Upstream: `merlin.dag.executors.LocalExecutor` makes a frame for each node, most of which only rename, tag
-    or put together columns, and resolves the selectors of all of them anew: for one item three quarters of
-    the time. What is computed is the same, by the same operators.
+    or join columns, and resolves all selectors anew each time; for one item this takes three quarters of the
+    time. The chain applies the same operators, with the same results.
 
     Args:
-        workflow: fitted; may be fitted again.
+        workflow: a fitted workflow; it may be fitted again.
     """
 
     def __init__(self, workflow: Workflow) -> None:
-        #: Operators with their selectors, and where their columns come from: number of the step, and name.
+        #: Operators with their selectors, and the origins of their columns.
         self._steps: list[tuple[Operator, ColumnSelector, dict[str, _Place]]] = []
         self._places: dict[Node, dict[str, _Place]] = {}
         node = workflow.output_node
@@ -280,7 +280,7 @@ class OperatorChain:
         return _taken(made, self._outputs)
 
     def _columns_of(self, node: Node) -> dict[str, _Place]:
-        """Return where the columns of a node come from; adds the steps that make them."""
+        """Return the origins of a node's columns, and add the steps that make them."""
         if node not in self._places:
             self._places[node] = self._places_of(node)
         return self._places[node]
@@ -311,15 +311,15 @@ def _taken(made: Sequence[pd.DataFrame], places: Mapping[str, _Place]) -> pd.Dat
 
 
 def training_arguments(on_gpu: bool = False, **settings: Any) -> Any:
-    """Return Transformers4Rec training arguments that its `Trainer` can train our models with.
+    """Return training arguments with which the `Trainer` of Transformers4Rec can train our models.
 
     Upstream: later releases of transformers save checkpoints as safetensors by default, which fails for
-    models whose state holds shared tensors; and progress or trackers are reported to whatever is installed.
-    Earlier releases have neither that setting nor `use_cpu`.
+    models whose state holds shared tensors; and they report to every tracker that is installed. Earlier
+    releases have neither `save_safetensors` nor `use_cpu`.
 
     Args:
-        on_gpu: train on a GPU if there is one.
-        settings: of the arguments.
+        on_gpu: whether to train on a GPU if there is one.
+        settings: further training arguments.
     """
     from transformers4rec.config.trainer import T4RecTrainingArguments
 

@@ -1,4 +1,4 @@
-"""Catalogue rows of ids as text, without a data frame: for programs that start fast and answer one by one."""
+"""Catalogue rows of text ids, without data frames: for programs that start fast and look up single ids."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from m2trec_merlin.encoded import NO_ITEM
 
 
 class RowsOfIds:
-    """Finds the rows of ids; two ids are equal if their texts are, as in `ids.IdIndex`.
+    """Finds the catalogue rows of ids; two ids are equal if their texts are, as in `ids.IdIndex`.
 
     Args:
-        ids: of all items as text, in row order from row 1.
+        ids: ids of all items as text, in row order from row 1.
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
@@ -25,16 +25,16 @@ class RowsOfIds:
         return isinstance(item_id, str) and self.row(item_id) != NO_ITEM
 
     def known(self, item_ids: Iterable[str]) -> list[int]:
-        """Return the rows of those ids that the catalogue has."""
+        """Return the rows of the ids that the catalogue has."""
         return [row for item_id in item_ids if (row := self.row(item_id)) != NO_ITEM]
 
     def changed(self, gone: Collection[str], first: int, ids: Iterable[str]) -> RowsOfIds:
-        """Return the rows once the catalogue has changed; what is large is shared.
+        """Return the rows after a change of the catalogue; the large table is shared, not copied.
 
         Args:
-            gone: ids that it has no more.
+            gone: ids that are no longer in the catalogue.
             first: row of the first of `ids`.
-            ids: that came, or have other rows now.
+            ids: the ids that are new or have new rows, in row order.
         """
         return _ChangedRows(self, gone, first, ids)
 

@@ -1,7 +1,7 @@
-"""What evaluation asks of a scorer, and nothing about how scores are made.
+"""The interface of scorers, which evaluation relies on, and the search for the best scores.
 
-Scores belong to items: with the catalogue in another order they come in that order, ties included. Building a
-scorer twice from the same data gives the same scores.
+Scores belong to items: if the catalogue is reordered, the scores are reordered with it, ties included.
+Building a scorer twice from the same data gives the same scores.
 
 Shape legend: P prefixes of a block, R catalogue rows, V ids of a category vocabulary.
 """
@@ -17,11 +17,11 @@ from m2trec_merlin.sessions import Prefixes
 
 @runtime_checkable
 class ItemScorer(Protocol):
-    """Scores items as the next one of a session.
+    """Scores items as the next item of a session.
 
     Attributes:
-        name: as the report calls it; unique within a comparison.
-        candidates: which items it can recommend, for the report ("all catalogue items").
+        name: name in reports; unique within a comparison.
+        candidates: a phrase for reports on which items it can recommend ("all catalogue items").
     """
 
     name: str
@@ -31,23 +31,23 @@ class ItemScorer(Protocol):
         """Score every catalogue row after each prefix.
 
         Args:
-            prefixes: a block; prefixes of one session stand side by side, shorter ones first, so that
+            prefixes: a block of prefixes; those of one session are adjacent, shorter ones first, so that
                 work on their common items can be shared. Rows may be NO_ITEM (not in the catalogue).
 
         Returns:
-            float32 [P, R]. Higher is better; -inf marks what is no candidate, column NO_ITEM always.
-            The scores of a prefix depend on that prefix only. The caller may write into the array,
-            and it need stay valid until the next call only.
+            float32 [P, R]. Higher is better; -inf marks rows that are no candidates, always including
+            NO_ITEM. The scores of a prefix depend on that prefix only. The caller may write into the array,
+            which needs to stay valid only until the next call.
         """
         ...
 
 
 @runtime_checkable
 class CategoryScorer(Protocol):
-    """Scores categories of the next item; a scorer of items may be one as well.
+    """Scores categories of the next item; an `ItemScorer` may also be a `CategoryScorer`.
 
     Attributes:
-        name: as the report calls it.
+        name: name in reports.
     """
 
     name: str
@@ -56,19 +56,19 @@ class CategoryScorer(Protocol):
         """Score every category after each prefix.
 
         Returns:
-            For each categorical attribute that is predicted, float32 [P, V]; -inf marks no candidate.
-            Reserved ids (padding, missing, out of vocabulary) are never candidates, whatever their score.
+            For each predicted categorical attribute, float32 [P, V]; -inf marks ids that are no candidates.
+            Reserved ids (padding, missing, out of vocabulary) never are, whatever their scores.
         """
         ...
 
 
 class Lift(NamedTuple):
-    """What a session adds to the scores of a model, beside what is added after every one.
+    """Changes of a model's scores by a session, in addition to changes that are always the same.
 
     Attributes:
-        novelty: of the session, by which the newness of each item counts.
-        rows: int64 [n], each of them once, in no order.
-        changes: float32 [n], added to the scores of these.
+        novelty: the session's factor for the newness of each item.
+        rows: catalogue rows whose scores change, each once, unordered, int64 [n].
+        changes: numbers to add to the scores of `rows`, float32 [n].
     """
 
     novelty: np.float32
@@ -76,20 +76,20 @@ class Lift(NamedTuple):
     changes: np.ndarray
 
 
-#: That of a session without neighbours.
+#: The lift of a session without neighbours.
 NO_LIFT = Lift(np.float32(0), np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 _BLOCK = 64
-#: So many scores are sorted as soon as their best are searched.
+#: Up to this number of scores, sorting all is as fast as searching the best first.
 _FEW = 1024
 
 
 def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
-    """Return the rows with the highest scores, best first; among equals the lower row.
+    """Return the rows with the highest scores, best first, and lower rows first among ties.
 
     Args:
-        scores: float32 [N + 1]; -inf for rows that must not be recommended.
-        top_k: rows wanted; fewer are returned where fewer have a finite score.
+        scores: scores of all rows, float32 [N + 1]; -inf for rows that must not be recommended.
+        top_k: rows wanted; fewer are returned if fewer have a finite score.
 
     Returns:
         int64 [at most top_k].
@@ -99,11 +99,11 @@ def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
 
 
 def reaching(scores: np.ndarray, top_k: int) -> np.ndarray:
-    """Return rows, rising, that hold the best and few more: the rest need not be sorted.
+    """Return rows, ascending, that include the `top_k` best and few others, to be sorted by the caller.
 
-    At least `top_k` rows reach the `top_k`-th largest of the maxima of blocks, which is found much faster
-    than that of all scores, if there are so many blocks. Of n blocks, each holds every n-th row: maxima are
-    found side by side.
+    At least `top_k` rows reach the `top_k`-th largest of the maxima of blocks, which, with enough blocks, is
+    found much faster than the `top_k`-th largest score. Each of n blocks holds every n-th row, so that maxima
+    are found side by side.
     """
     if _FEW < len(scores) >= top_k:
         n_blocks = len(scores) // _BLOCK

@@ -1,10 +1,10 @@
 """Sessions as flat arrays: no Python object per session.
 
-Session `i` is `rows[offsets[i]:offsets[i + 1]]`, catalogue rows in order of time. What else is known of
-events stands in arrays beside `rows`, and is cut as they are.
+Session `i` is `rows[offsets[i]:offsets[i + 1]]`, catalogue rows in order of time. Attributes of events are in
+arrays parallel to `rows`.
 
-On disk, Parquet files: `session_id`, `row` (a list a session) and, parallel to it, a list for each attribute
-of events, which the schema's metadata describe, and `is_target`.
+On disk, sessions are Parquet files with the columns `session_id`, `row` (a list per session) and, parallel to
+`row`, a list per event attribute (described by the schema's metadata) and `is_target`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from m2trec_merlin.errors import ArtifactError
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The column that tells which events may be targets.
+#: Name of the column that tells which events may be targets.
 IS_TARGET = "is_target"
 _METADATA = b"event_attributes"
 
@@ -38,10 +38,10 @@ class Sessions:
     """A set of sessions, ragged.
 
     Attributes:
-        rows: int64 [E], catalogue rows of all events; NO_ITEM where the catalogue does not hold an item.
-        offsets: int64 [S + 1], where each session starts; the last entry is E.
-        attributes: of the events, encoded, columns of E; empty where none are configured.
-        is_target: bool [E], which events may be targets; None for all.
+        rows: catalogue rows of all events, int64 [E]; NO_ITEM for items that the catalogue lacks.
+        offsets: where each session starts, int64 [S + 1]; the last entry is E.
+        attributes: encoded attributes of the E events; empty if none are configured.
+        is_target: which events may be targets, bool [E]; None for all.
     """
 
     rows: np.ndarray
@@ -66,7 +66,7 @@ class Sessions:
 
     @classmethod
     def read(cls, files: Sequence[Path]) -> Sessions:
-        """Read Parquet files of the same columns, one after the other."""
+        """Read Parquet files with the same columns, one after the other."""
         rows, lengths = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         fields, told = event_fields(files), tells_targets(files)
         more: dict[str, list[EncodedColumn]] = {each.name: [EncodedColumn.empty(each)] for each in fields}
@@ -100,12 +100,12 @@ class Sessions:
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [S], events per session."""
+        """Events per session, int64 [S]."""
         return np.diff(self.offsets)
 
     @cached_property
     def n_repeats(self) -> int:
-        """Events that may be targets, and whose item is a known one that the session held before."""
+        """Number of events that may be targets and repeat a known item of their session."""
         session = np.repeat(np.arange(len(self)), self.lengths)
         _, first = np.unique(session * (self.rows.max(initial=0) + 1) + self.rows, return_index=True)
         repeats = np.ones(len(self.rows), bool) if self.is_target is None else self.is_target.copy()
@@ -115,7 +115,7 @@ class Sessions:
 
     @property
     def n_prefixes(self) -> int:
-        """Prefixes that have a target: by default events that are not the first of their session."""
+        """Number of prefixes that have a target: by default one for each event but a session's first."""
         if self.is_target is not None:
             return len(self.prefixes())
         return int(np.maximum(self.lengths - 1, 0).sum())
@@ -125,17 +125,17 @@ class Sessions:
         return self.cut(self.offsets[indices], self.lengths[indices])
 
     def cut(self, starts: np.ndarray, lengths: np.ndarray) -> Sessions:
-        """Return new sessions, each of the `length` events from event `start` on.
+        """Return new sessions, each a run of consecutive events.
 
         Args:
-            starts: int64 [n], positions in `rows`.
-            lengths: int64 [n].
+            starts: position in `rows` of each new session's first event, int64 [n].
+            lengths: number of events of each, int64 [n].
         """
         offsets = offsets_of(np.asarray(lengths, np.int64))
         return self._of(ragged_positions(starts, lengths), offsets)
 
     def keep(self, wanted: np.ndarray) -> Sessions:
-        """Return as many sessions, without the events that are not wanted, bool [E]."""
+        """Return the same sessions with only the `wanted` events, bool [E]; sessions may become empty."""
         counts = np.append(0, np.cumsum(wanted))
         return self._of(np.flatnonzero(wanted), counts[self.offsets])
 
@@ -148,7 +148,7 @@ class Sessions:
         )
 
     def prefixes(self) -> Prefixes:
-        """Return every prefix of every session that has a target, with it (Eq. 1)."""
+        """Return every prefix that has a target (Eq. 1), session by session."""
         lengths = np.maximum(self.lengths - 1, 0)
         session = np.repeat(np.arange(len(self)), lengths)
         starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -165,8 +165,8 @@ class Prefixes:
 
     Attributes:
         sessions: the sessions they are cut from.
-        session: int64 [P], index of the session.
-        length: int64 [P], events in the prefix, at least 1 and less than the session's length.
+        session: index of each prefix's session, int64 [P].
+        length: number of events in the prefix, at least 1 and less than the session's length, int64 [P].
     """
 
     sessions: Sessions
@@ -178,16 +178,16 @@ class Prefixes:
 
     @property
     def targets(self) -> np.ndarray:
-        """int64 [P], catalogue row of the immediate next item."""
+        """Catalogue row of the item immediately after each prefix, int64 [P]."""
         return self.sessions.rows[self.sessions.offsets[self.session] + self.length]
 
     def items(self, index: int) -> np.ndarray:
-        """Rows of prefix `index`, in order."""
+        """Return the rows of prefix `index`, in order."""
         start = self.sessions.offsets[self.session[index]]
         return self.sessions.rows[start : start + self.length[index]]
 
     def remaining(self, index: int) -> np.ndarray:
-        """Rows of the events after prefix `index` that may be targets; the first one is its target."""
+        """Return the rows of the events after prefix `index` that may be targets, its target first."""
         session = self.session[index]
         start = self.sessions.offsets[session] + self.length[index]
         later = slice(start, self.sessions.offsets[session + 1])
@@ -199,7 +199,7 @@ class Prefixes:
         return Prefixes(self.sessions, self.session[indices], self.length[indices])
 
     def last(self, most: int) -> Prefixes:
-        """Return each prefix without all but its last `most` events; what follows the target is left out."""
+        """Shorten each prefix to its last `most` events; if any is longer, drop all events after targets."""
         if (self.length <= most).all():
             return self
         kept = np.minimum(self.length, most)
@@ -207,24 +207,24 @@ class Prefixes:
         return Prefixes(self.sessions.cut(starts, kept + 1), np.arange(len(self)), kept)
 
     def blocks(self, size: int) -> Iterator[Prefixes]:
-        """Cut into blocks of at most `size` prefixes; prefixes of a session stay side by side."""
+        """Yield blocks of at most `size` prefixes, in order."""
         for start in range(0, len(self), size):
             yield self.take(np.arange(start, min(start + size, len(self))))
 
 
 def identify(ids: np.ndarray, items: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Return a number for each session, by its id and its items in order, uint64 [S].
+    """Return a hash of each session's id and items in order, uint64 [S].
 
     Args:
-        ids: texts, object [S].
-        items: uint64 [E], equal where items are.
-        offsets: int64 [S + 1], where each session starts; none is empty.
+        ids: session ids as texts, object [S].
+        items: numbers that are equal for equal items, uint64 [E].
+        offsets: where each session starts, int64 [S + 1]; no session is empty.
     """
-    # What serves sessions does without pandas.
+    # Serving imports this module, but not pandas.
     import pandas as pd
 
     position = np.arange(len(items)) - np.repeat(offsets[:-1], np.diff(offsets))
-    # Sums wrap around, as hashes may; odd factors tell the same items in another order apart.
+    # Overflow is intended; the odd factors make the hash depend on the order of the items.
     events = pd.util.hash_array(items) * (2 * position + 1).astype(np.uint64)
     sums = np.add.reduceat(events, offsets[:-1]) if len(ids) else np.empty(0, np.uint64)
     found: np.ndarray = sums ^ pd.util.hash_array(ids, categorize=False)
@@ -232,19 +232,19 @@ def identify(ids: np.ndarray, items: np.ndarray, offsets: np.ndarray) -> np.ndar
 
 
 def read_ids(file: Path) -> pd.Series:
-    """Return the ids of the sessions of a file, S."""
+    """Return the session ids of a file, S."""
     with reading(file, "preprocess"):
         return pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID).to_pandas()
 
 
 def identify_file(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
-    """Return a number for each session of a file, by its id and its items in order, uint64 [S].
+    """Return a hash of the id and the items of each session in a file, uint64 [S].
 
     Args:
-        file: of sessions, none of them empty.
-        row_of: int64 [R], rows of the same items in another catalogue, whose rows are meant; None for those
-            that the file has. Events of items that the other one lacks count as never been, and so do
-            sessions that are left empty.
+        file: a file of sessions, none of which is empty.
+        row_of: row in another catalogue for each row in the file, int64 [R], to hash the rows of that
+            catalogue; None to hash the rows in the file. Events whose items the other catalogue lacks are
+            dropped, and so are sessions that are left empty.
     """
     sessions, names = Sessions.read([file]), read_ids(file).astype(str).to_numpy(object)
     if row_of is not None:
@@ -256,7 +256,7 @@ def identify_file(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
 
 
 def session_files(directory: Path) -> list[Path]:
-    """Return the files of a folder of sessions, in their order.
+    """Return the Parquet files of a folder of sessions, sorted by name.
 
     Raises:
         ArtifactError: the folder holds no Parquet file.
@@ -268,7 +268,7 @@ def session_files(directory: Path) -> list[Path]:
 
 
 def count_sessions(files: Sequence[Path]) -> int:
-    """Return how many sessions files hold."""
+    """Return the number of sessions in files."""
     count = 0
     for file in files:
         with reading(file, "preprocess"):
@@ -277,7 +277,7 @@ def count_sessions(files: Sequence[Path]) -> int:
 
 
 def count_events(files: Sequence[Path]) -> int:
-    """Return how many events files of sessions hold."""
+    """Return the number of events in files of sessions."""
     count = 0
     for file in files:
         with reading(file, "preprocess"):
@@ -289,18 +289,18 @@ def count_events(files: Sequence[Path]) -> int:
 
 
 def event_fields(files: Sequence[Path]) -> list[Field]:
-    """Return what attributes of events are encoded to in files of sessions; none without such attributes."""
+    """Return the fields of the event attributes in files of sessions; none without such attributes."""
     described = (_schema(files[0]).metadata or {}).get(_METADATA) if files else None
     return [] if described is None else [Field.from_json(each) for each in json.loads(described)]
 
 
 def tells_targets(files: Sequence[Path]) -> bool:
-    """Tell whether files of sessions say which events may be targets."""
+    """Tell whether files of sessions mark the events that may be targets."""
     return bool(files) and IS_TARGET in _schema(files[0]).names
 
 
 def event_metadata(fields: Sequence[Field]) -> dict[bytes, bytes] | None:
-    """Return the metadata of a schema from which `event_fields` reads the fields."""
+    """Return the schema metadata that `event_fields` reads; None without event attributes."""
     return {_METADATA: json.dumps([each.to_json() for each in fields]).encode()} if fields else None
 
 

@@ -3,10 +3,10 @@
     python -m experiments paper -c configs/instacart.yaml
     python -m experiments paper -c configs/instacart.yaml --seeds 42 43 44 --budget-seconds 600
 
-Every cell (a model with a seed) is kept under runs/NAME/paper when it is finished: an experiment that was
-killed goes on after it, and one of our own models within it. What is known so far is written after each cell:
-paper-NAME.json, paper-NAME.md and plots. Rows of cells that are not kept stay as published. All cells
-are chosen on validation and measured on test once.
+The result of every cell (a model with a seed) is stored under runs/NAME/paper when it is finished: a killed
+experiment continues after it, and our own models resume within a cell. The results so far are written after
+each cell: paper-NAME.json, paper-NAME.md and plots. Rows of cells without a stored result stay as published.
+All models are chosen on validation and measured on test once.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.model.storage import FORMAT
 from m2trec_merlin.runs.definitions import STEPS
 
-#: Validation prefixes by which RecBole's best moment is chosen.
+#: Number of validation prefixes that choose the moment of RecBole's best model.
 VALIDATION_PREFIXES = 5_000
 
 
 def options(parser: Parser) -> None:
-    """Declare what is the paper's own."""
+    """Declare the options of this experiment."""
     parser.add_config("configs/instacart.yaml")
     parser.add_seeds([42], "the first one is for all models")
     parser.add_argument(
@@ -50,7 +50,7 @@ def options(parser: Parser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Run the cells that are not kept; returns the exit status."""
+    """Run the cells without a stored result; returns the exit status."""
     console, config = Console(), read(options)
     cells = plan(config, options.seeds, options.every_seed)
     chosen = choose(cells, options.cells)
@@ -77,13 +77,13 @@ def run(options: Namespace) -> int:
 
 
 class PaperBench:
-    """Runs cells on prepared data and keeps what comes out.
+    """Runs cells on prepared data and stores their results.
 
     Args:
-        data: of the configuration of M2TRec; variants are changes of it.
-        budget_seconds: of training, for RecBole's models. Ours train as configured.
-        commit: of the code.
-        console: where progress is shown.
+        data: prepared data of the configuration of M2TRec, from which variants differ.
+        budget_seconds: training time of RecBole's models; ours train as configured.
+        commit: commit of the code.
+        console: console for the progress.
     """
 
     def __init__(self, data: Prepared, budget_seconds: float, commit: str, console: Console) -> None:
@@ -92,11 +92,11 @@ class PaperBench:
         self.store = Store(self.config.directory / "paper", CellResult)
 
     def kept(self, cell: Cell) -> CellResult | None:
-        """Return what an earlier run left of this cell with the same data and settings."""
+        """Return the stored result of a cell with the same data and settings, or None."""
         return self.store.read(cell.slug, self._depends(cell))
 
     def run(self, cell: Cell) -> CellResult:
-        """Train and measure a cell, and keep it."""
+        """Train and measure a cell, and store the result."""
         prefixes = self.data.prefixes("test", self.config.evaluation.max_prefixes)
         if cell.kind in ("variant", "served"):
             result = run_variant(cell, self.data, prefixes, self.commit, self.console)
@@ -133,7 +133,7 @@ class PaperBench:
         return depends
 
     def _attributes_read(self, cell: Cell) -> list[Attribute]:
-        """Return what the cell knows of the items: no other attribute is a reason to measure it again."""
+        """Return the attributes that the cell reads; changes of others are no reason to measure it again."""
         if cell.kind == "recbole":
             return []
         if cell.trained.kind != "variant":

@@ -1,4 +1,4 @@
-"""What the table holds: one cell for every model and seed."""
+"""The cells of the paper's tables, one for every model and seed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from m2trec_merlin.errors import ConfigError
 #: Models of RecBole that the paper compares with (Table 2), by class name.
 RECBOLE = ("STAMP", "GRU4Rec", "NARM")
 
-#: Variants that are measured a second time as they are served: in the mixture that `m2trec tune` chooses.
+#: Variants that are also measured as served, in the mixture that `m2trec tune` chooses.
 SERVED = ("m2trec", "m2trec_id")
 
-#: Scorers that learn no weights. EASE is for fewer items than these data have.
+#: Scorers that learn no weights. EASE is left out, as these data have too many items for it.
 BASELINES = ("popularity", "markov", "item_knn", "session_knn", "content_knn")
 
-#: Variants that are trained with every seed; the others with the first one.
+#: Variants that are trained with every seed; others are trained with the first one only.
 EVERY_SEED = ("m2trec", "trec_id")
 
 Kind = Literal["variant", "served", "recbole", "baseline", "categories"]
@@ -27,14 +27,14 @@ Kind = Literal["variant", "served", "recbole", "baseline", "categories"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One model with one seed: the unit that is kept when a run is killed.
+    """One model with one seed: the unit whose result is stored.
 
     Attributes:
-        kind: who trains it: we, we and mixed as it is served, RecBole, nobody (fitted in a moment), or a
-            heuristic for categories.
-        model: variant, class of RecBole, or name of the baseline.
-        title: as the table calls it.
-        seed: of initialisation, order and dropout.
+        kind: kind of model: a variant, a variant in its served mixture, a model of RecBole, a baseline
+            without training, or a heuristic for categories.
+        model: name of the variant, of RecBole's class, or of the baseline.
+        title: name in the tables.
+        seed: seed of initialisation, order and dropout.
     """
 
     kind: Kind
@@ -44,12 +44,12 @@ class Cell:
 
     @property
     def slug(self) -> str:
-        """Its name as a folder."""
+        """Name of the cell's folder."""
         return f"{self.model.lower()}-{self.seed}"
 
     @property
     def trained(self) -> Cell:
-        """The variant that is served, and predicted categories are from; any other cell itself."""
+        """The cell of the variant that this cell depends on (served, predicted), or this cell itself."""
         if self.kind == "served":
             variant = self.model.partition("+")[0]
         elif self.model == "predicted":
@@ -60,15 +60,15 @@ class Cell:
 
 
 def plan(config: Config, seeds: Sequence[int], every_seed: Sequence[str] = EVERY_SEED) -> list[Cell]:
-    """List the cells of a table.
+    """List the cells of the tables.
 
     Args:
-        config: of the data; variants that need an attribute it lacks are left out.
-        seeds: the first one is for all models.
-        every_seed: variants that are trained with all of them.
+        config: configuration of the data; variants that need an attribute it lacks are left out.
+        seeds: the seeds; the first one is for all models.
+        every_seed: variants that are trained with all seeds.
 
     Raises:
-        ConfigError: no seed, or a variant that does not exist.
+        ConfigError: there is no seed, or a variant does not exist.
     """
     if not seeds:
         raise ConfigError("--seeds: at least one is needed")
@@ -103,10 +103,10 @@ def runnable_variants(config: Config) -> list[str]:
 
 
 def choose(cells: Sequence[Cell], names: Sequence[str] | None) -> list[Cell]:
-    """Return the cells whose folder begins with one of `names`, ignoring case; all without names.
+    """Return the cells whose folder name begins with one of `names`, ignoring case; all if there are none.
 
     Raises:
-        ConfigError: a name fits none.
+        ConfigError: no cell fits a name.
     """
     return parse.choose(cells, names, lambda cell: cell.slug, str.startswith, "cell")
 

@@ -1,6 +1,6 @@
-"""Cells of our own: variants of the paper by our trainer, alone or as they are served; and untrained ones.
+"""Cells of our own models: variants by our trainer, alone or as served, and models without training.
 
-Untrained are neighbours, popularity, and the paper's two heuristics for categories (Fig. 2).
+Those are neighbours, popularity, and the paper's two heuristics for categories (Fig. 2).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from m2trec_merlin.sessions import Prefixes
 
 
 def variant_config(config: Config, cell: Cell) -> Config:
-    """Return the configuration of a cell; seeds other than the configured one have a folder of their own."""
+    """Return the configuration of a cell; other seeds than the configured one get their own folder."""
     changed = config.with_variant(cell.model)
     if cell.seed == config.seed:
         return changed
@@ -32,10 +32,10 @@ def variant_config(config: Config, cell: Cell) -> Config:
 
 
 def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, console: Console) -> CellResult:
-    """Train the variant of a cell, or go on with it, and measure it on the test prefixes, alone or as served.
+    """Train a cell's variant (or resume training), and measure it on the test prefixes, alone or as served.
 
     Raises:
-        ConfigError: a cell of what is served, and `serving.mixture` leaves the model alone.
+        ConfigError: the cell is of kind "served", but `serving.mixture` serves the model alone.
     """
     config = variant_config(data.config, cell.trained)
     train_model(config, console)
@@ -53,13 +53,13 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
 
 
 def load_scorer(cell: Cell, data: Prepared) -> ModelScorer:
-    """Return the trained model of a cell."""
+    """Return the trained model of a cell as a scorer."""
     folder = Run(variant_config(data.config, cell)).model
     return ModelScorer(load_model(folder, data.catalogue), cell.title)
 
 
 def run_fitted(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str) -> CellResult:
-    """Fit a baseline to what is known before the test sessions and measure it on the test prefixes."""
+    """Fit a baseline to the sessions known before test, and measure it on the test prefixes."""
     started = time.perf_counter()
     scorer = _build(cell, data)
     seconds = time.perf_counter() - started
@@ -74,7 +74,7 @@ def _build(cell: Cell, data: Prepared) -> ItemScorer | CategoryScorer:
     attributes = [task.attribute for task in data.config.model.next_attributes]
     if cell.model == "frequent":
         return FrequentCategories(data.known.told(data.catalogue), attributes)
-    # As the paper has it: the categories of the items that the single-task model ranks first.
+    # As in the paper: the categories of the items that the single-task model ranks first.
     metrec = load_scorer(cell.trained, data)
     settings = data.config.evaluation
     places, exclude = max(settings.ks), settings.exclude_session_items

@@ -1,4 +1,4 @@
-"""Cells that RecBole trains, in an environment of its own, on our split and within the budget."""
+"""Cells of RecBole's models, trained in an environment of their own, on our split and within a budget."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from experiments.paper.results import CellResult, measure
 from m2trec_merlin.evaluation.lists import RankedLists
 from m2trec_merlin.sessions import Prefixes
 
-#: Sessions and prefixes keep their last so many events, as in the paper; RecBole pads every prefix to it.
+#: Number of last events kept of sessions and prefixes, as in the paper; RecBole pads every prefix to it.
 MAX_LENGTH = 20
 
-#: What a budget of minutes on a CPU allows: small batches, so that there are more steps, RecBole's default
-#: width, and ten times its default learning rate. On Diginetica's validation GRU4Rec has a HIT@20 of 26 %
-#: after 120 s of it; width 128 with the default learning rate gave 1.9 % after 225 s.
+#: Settings for a budget of minutes on a CPU: small batches, so that there are more steps, RecBole's default
+#: width, and ten times its default learning rate. On Diginetica's validation sessions GRU4Rec has a HIT@20 of
+#: 26 % after 120 s with them; width 128 with the default learning rate gave 1.9 % after 225 s.
 SETTINGS = {"width": 64, "batch_size": 512, "learning_rate": 0.01}
 
 
 class BestLook:
-    """Scores validation lists, and keeps the test lists of the best look; those are scored once, at the end.
+    """Scores the validation lists of each look, and keeps the test lists of the best one, to be scored once.
 
     Args:
-        validation: HIT@20 and MRR@20 of the lists of the validation prefixes.
-        n_validation: how many prefixes come first; the others are the test prefixes.
+        validation: a function that returns HIT@20 and MRR@20 of lists for the validation prefixes.
+        n_validation: number of validation prefixes, which come first; the others are the test prefixes.
     """
 
     def __init__(self, validation: Score, n_validation: int) -> None:
@@ -58,7 +58,7 @@ def run_recbole(
     """Train a model of RecBole and measure its lists on the test prefixes.
 
     Raises:
-        RunnerFailed: it did not come to its end; the message names its log.
+        RunnerFailed: training failed; the message names its log.
     """
     config = data.config
     folder = config.directory.resolve() / "paper" / cell.slug
@@ -102,6 +102,6 @@ def run_recbole(
 
 
 def concatenate(one: Flat, other: Flat) -> Flat:
-    """Return the lists of both, one after the other."""
+    """Concatenate two sets of lists."""
     offsets = np.concatenate([one.offsets, other.offsets[1:] + one.offsets[-1]])
     return Flat(np.concatenate([one.rows, other.rows]), offsets)

@@ -34,14 +34,14 @@ COLUMNS = [
 def publish_results(
     results: Sequence[CellResult], cells: Sequence[Cell], config: Config, output: Path, stamp: Stamp
 ) -> None:
-    """Write everything that the finished cells give; rows of others that were published before stay.
+    """Write rows, tables and plots of the finished cells; published rows of other cells stay.
 
     Args:
-        results: of the finished cells, one at least.
-        cells: of the table.
-        config: of the data.
-        output: folder of the results.
-        stamp: of the run.
+        results: results of the finished cells, at least one.
+        cells: all cells of the tables.
+        config: configuration of the data.
+        output: folder of published results.
+        stamp: stamp of this run of the experiment.
     """
     name = f"paper-{config.name}"
     path = output / f"{name}.json"
@@ -71,7 +71,7 @@ def publish_results(
 
 
 def next_item_table(titles: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
-    """Return a line a model that was measured: accuracy, size and cost."""
+    """Return a table with a line per measured model: accuracy, size and cost."""
     heads = ["model", *(head for head, _, _ in COLUMNS), "parameters", "epochs", "cores", "seconds", "commit"]
     lines = []
     for title in titles:
@@ -96,7 +96,7 @@ def _fact(rows: Sequence[dict[str, Any]], name: str, form: str) -> str:
 
 
 def category_table(rows: Sequence[dict[str, Any]]) -> str | None:
-    """Return a line a model with category HIT at each cut-off; None where no category is predicted."""
+    """Return a table with a line per model: category HIT at each cut-off; None without predictions."""
     measured = [row for row in rows if row["metric"].startswith("HIT[") and row["slice"] == ALL]
     columns = list(dict.fromkeys((row["metric"], row["k"]) for row in measured))
     if not columns:
@@ -108,7 +108,7 @@ def category_table(rows: Sequence[dict[str, Any]]) -> str | None:
 
 
 def draw(results: Sequence[CellResult]) -> dict[str, str]:
-    """Return the plots as SVG by the ends of their names; of a model's seeds they show the first."""
+    """Return the plots as SVG, by the suffixes of their names; they show the first seed of each model."""
     first = list({result.cell.title: result for result in reversed(results)}.values())[::-1]
     ranked = [result for result in first if result.cell.kind != "categories"]
     tables = [m for result in ranked for m in result.measurements if m.slice in (ALL, "Sparse")]

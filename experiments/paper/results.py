@@ -1,4 +1,4 @@
-"""What is kept of a cell, and the list of numbers that is made of all of them."""
+"""The stored result of a cell, and the list of numbers published for all cells."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class CellResult:
     """A trained and measured cell.
 
     Attributes:
-        cell: which one.
-        commit: of the code that did it.
-        parameters: trainable ones; None where there are none.
-        seconds: of training, without evaluation.
-        epochs: trained, a fraction where the budget ended one; None where nothing is trained.
-        measurements: on the test prefixes, slice by slice.
-        occurrences: the same by training occurrences of the next item.
+        cell: the cell.
+        commit: commit of the code that trained and measured it.
+        parameters: number of trainable parameters; None without any.
+        seconds: time of training, without evaluation.
+        epochs: number of epochs, a fraction if the budget ended one; None without training.
+        measurements: measurements on the test prefixes, slice by slice.
+        occurrences: measurements by training occurrences of the next item.
         history: loss and validation HIT@20 by epoch.
-        cores: CPU cores that it was trained with.
+        cores: number of CPU cores used in training.
     """
 
     cell: Cell
@@ -56,16 +56,16 @@ def measure(outcome: Outcome, cell: Cell, data: Prepared) -> tuple[list[Measurem
 def to_rows(
     results: Sequence[CellResult], cells: Sequence[Cell], published: Sequence[dict[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """Return the committed list: one number a row, first of the cells, then of the models over their seeds.
+    """Return the rows to publish, a number each: first of the cells, then of the models over their seeds.
 
     A row holds model, data, split, slice, metric, k, value, n, seed, seconds (of training) and commit.
-    Parameters, epochs and cores are rows, too, without a cut-off. Where a model has several seeds, rows with
+    Parameters, epochs and cores are rows, too, without a cut-off. If a model has several seeds, rows with
     `seed` null give mean and standard deviation (`spread`).
 
     Args:
-        results: what was measured.
-        cells: of the table, in its order.
-        published: an earlier list; of cells without a result its rows stay.
+        results: results of cells.
+        cells: all cells of the tables, in order.
+        published: rows published earlier; those of cells without a result stay.
     """
     of_cells: dict[tuple[str, int], list[dict[str, Any]]] = {(cell.title, cell.seed): [] for cell in cells}
     measured = {(result.cell.title, result.cell.seed) for result in results}

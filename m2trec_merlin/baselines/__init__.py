@@ -1,4 +1,4 @@
-"""Scorers to compare with, built from the catalogue and the sessions that are known."""
+"""Scorers to compare the model with, built from the catalogue and the known sessions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "build_baseline",
 ]
 
-#: By the name that the configuration uses. A new one is a module of its own and a line here.
+#: The baselines by their names in the configuration. A new one is a module of its own and a line here.
 BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
     "popularity": Popularity,
     "markov": Markov,
@@ -37,15 +37,15 @@ BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
 
 
 def build_baseline(name: str, catalogue: Catalogue, sessions: Sessions) -> ItemScorer:
-    """Fit a baseline to the sessions that are known when those come that it scores.
+    """Fit a baseline to the sessions known before those that it will score.
 
     Args:
-        name: of `BASELINES`.
-        catalogue: with what these sessions tell of its items, in the place of what training told.
-        sessions: that are known.
+        name: a name in `BASELINES`.
+        catalogue: the catalogue; its `train_counts` must be the occurrences in `sessions`.
+        sessions: known sessions.
 
     Raises:
-        DataError: the data lack what it needs.
-        MissingDependencyError: a package that it needs is not installed.
+        DataError: the data lack something that the baseline needs.
+        MissingDependencyError: a package that the baseline needs is not installed.
     """
     return BASELINES[name](catalogue, sessions)

@@ -1,9 +1,9 @@
 """Implicit matrix factorisation, by merlin-models' wrapper of the library implicit.
 
 After Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, by
-alternating least squares. It knows users, not sessions: each known session is a user of its own, and one
-that it has never seen gets its vector by the same least squares from the items that it holds. So what is
-scored is not the vector of a user learned over months, and the order of the session's items is lost.
+alternating least squares. The method knows users, not sessions: each known session is a user of its own, and
+a new session gets its vector by the same least squares from the items that it holds. So there is no user
+vector learned over months, and the order of the session's items is lost.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from implicit.cpu.als import AlternatingLeastSquares
 
 FACTORS, REGULARISATION, ITERATIONS = 256, 1.0, 15
-#: How much surer a held item is than one that is not.
+#: Confidence in items that a session holds, relative to those that it does not hold.
 CONFIDENCE = 40.0
-#: Multiple of `popularity_share` that orders what the vectors say nothing of.
+#: Multiple of `popularity_share` that orders items with equal products.
 POPULARITY_WEIGHT = 1e-4
 _SEED = 0
-#: Its threads and those of implicit are in each other's way.
+#: The thread pool to limit: the threads of BLAS and of implicit slow each other down.
 _BLAS = "blas"
 
 
 class Als(Baseline):
-    """score(j) = u . v(j), plus a little popularity; u solves the least squares of the prefix's items.
+    """Scores items by score(j) = u . v(j), plus a little popularity; u fits the prefix's items.
 
     Args:
-        catalogue: gives the order of items, which vectors start from.
-        sessions: one user each.
+        catalogue: the catalogue; the order of its ids decides on the vectors' initial values.
+        sessions: known sessions, each a user.
 
     Raises:
         MissingDependencyError: implicit is not installed.
@@ -77,7 +77,7 @@ class Als(Baseline):
 
 
 def _fit(sessions: Sessions, number: np.ndarray) -> AlternatingLeastSquares:
-    """Return implicit's model of sessions, by items as they are numbered."""
+    """Fit implicit's model to sessions; `number` is the model's index of each row, -1 for none."""
     prepare_merlin()
     try:
         from merlin.models.implicit import AlternatingLeastSquares as Wrapper
@@ -94,7 +94,7 @@ def _fit(sessions: Sessions, number: np.ndarray) -> AlternatingLeastSquares:
     held = held[held["item"] >= 0].drop_duplicates()
     schema = Schema([ColumnSchema("session", tags=[Tags.USER_ID]), ColumnSchema("item", tags=[Tags.ITEM_ID])])
     with threadpool_limits(1, _BLAS), warnings.catch_warnings():
-        # Of threads of BLAS, which are off already.
+        # implicit warns about threads of BLAS, which are off already.
         warnings.simplefilter("ignore")
         wrapper = Wrapper(
             factors=FACTORS,
@@ -104,7 +104,7 @@ def _fit(sessions: Sessions, number: np.ndarray) -> AlternatingLeastSquares:
             random_state=_SEED,
             use_gpu=False,
         )
-        # It shows a bar of its own, and the wrapper takes no word against it.
+        # The wrapper has no option to turn off implicit's progress bar.
         wrapper.implicit_model.fit = partial(wrapper.implicit_model.fit, show_progress=False)
         wrapper.fit(Dataset(held, schema=schema))
     return wrapper.implicit_model

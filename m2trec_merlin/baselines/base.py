@@ -1,4 +1,4 @@
-"""What all baselines have in common: what is known before a session, and whether its own items are none."""
+"""The base class of baselines: background scores, and the exclusion of a session's own items."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 
 
 class Baseline:
-    """score(j) = what a session tells of item j, plus what is known of j before; an `ItemScorer`.
+    """An `ItemScorer` whose score of an item is a part that depends on the session plus a background score.
 
-    The session's own items are left out where known sessions hardly repeat any (`sessions_repeat_items`).
+    The session's own items are left out if known sessions hardly repeat any (`sessions_repeat_items`).
 
     Args:
-        sessions: that are known.
-        background: float32 [R], known of each item; -inf for what is no candidate.
+        sessions: known sessions.
+        background: score of each item independent of the session, float32 [R]; -inf for items that are no
+            candidates.
     """
 
     def __init__(self, sessions: Sessions, background: np.ndarray) -> None:
         self.repeats, self.background = sessions_repeat_items(sessions), background
 
     def told_by(self, prefixes: Prefixes) -> np.ndarray:
-        """Return what each prefix tells of all items, float32 [P, R]; the caller may write into it."""
+        """Return the part of the scores that depends on the prefix, float32 [P, R]; may be overwritten."""
         raise NotImplementedError
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
@@ -40,16 +41,16 @@ class Baseline:
 
 
 def popularity_of_seen(catalogue: Catalogue, weight: float) -> np.ndarray:
-    """Return a multiple of `popularity_share`; -inf for items that never occurred: float32 [R]."""
+    """Return a multiple of `popularity_share`, float32 [R]; -inf for items that never occurred."""
     shares = weight * popularity_share(catalogue.train_counts)
     shares[catalogue.train_counts == 0] = -np.inf
     return shares
 
 
 def arbitrary_order(catalogue: Catalogue) -> np.ndarray:
-    """Return a number between 0 and 1 for each item that depends on its id only: float32 [R].
+    """Return a number between 0 and 1 for each item that depends on its id only, float32 [R].
 
-    A small multiple of it orders items that would tie, as any real system orders them somehow.
+    A small multiple of it breaks ties, as every real system does somehow.
     """
     hashes = pd.util.hash_array(catalogue.item_ids.astype(str).astype(object))
     return (hashes / 2.0**64).astype(np.float32)

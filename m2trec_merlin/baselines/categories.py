@@ -1,4 +1,4 @@
-"""The two heuristics for the next item's category that the paper compares with (its Fig. 2)."""
+"""The two heuristics for the next item's category in the paper's comparison (its Fig. 2)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from m2trec_merlin.sessions import Prefixes
 class FrequentCategories:
     """Personalised top-N frequent: the categories that the session's items had most often.
 
-    Of equally frequent ones the more recent comes first; then follow the categories that the session
-    lacks, by occurrences of their items.
+    More recent categories win ties. Categories that the session lacks follow, by occurrences of their items.
 
     Args:
         catalogue: the items.
-        attributes: categorical ones to predict.
+        attributes: names of the categorical attributes to predict.
     """
 
     name = "top-N frequent"
@@ -36,7 +35,8 @@ class FrequentCategories:
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
         """Return count + recency / 2 + share of known events / 10,000, float32 [P, V] for each attribute.
 
-        Recency is 1 / (1 + steps since). Each term is too small to overrule the one before it.
+        Recency is 1 / (1 + steps since the category's last event). Each term is too small to overrule the one
+        before it.
         """
         events = events_before(prefixes)
         scores = {}
@@ -53,14 +53,14 @@ class FrequentCategories:
 
 
 class PredictedCategories:
-    """Top-N predicted: the categories of the items that a scorer ranks highest, in their order.
+    """Top-N predicted: the categories of the items that a scorer ranks highest, in the order of the items.
 
     Args:
         catalogue: the items.
-        attributes: categorical ones to predict.
-        scorer: ranks the items.
-        items: how many of them are looked at.
-        exclude_session_items: whether what a session holds is no candidate.
+        attributes: names of the categorical attributes to predict.
+        scorer: the scorer that ranks the items.
+        items: number of best items to use.
+        exclude_session_items: whether to leave out the session's own items.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class PredictedCategories:
         scores = {}
         for name, column in self.columns.items():
             values = np.full((len(prefixes), column.field.size), -np.inf, np.float32)
-            # From the last place to the first, so that the best one stays.
+            # From the worst rank to the best, since NumPy keeps the last value written.
             for prefix, rows in enumerate(best):
                 ranked = column.take(rows)
                 values[prefix, ranked.values] = np.repeat(1 / np.arange(len(rows), 0, -1), ranked.lengths)

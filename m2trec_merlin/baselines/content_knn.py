@@ -1,4 +1,4 @@
-"""Content kNN: items whose words are most like those of the session's items (TF-IDF and cosine)."""
+"""Content kNN: items whose words are most similar to those of the session's items (TF-IDF and cosine)."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from m2trec_merlin.neighbours.popularity import popularity_share
 from m2trec_merlin.neighbours.word_likeness import WordLikeness, fit_words
 from m2trec_merlin.sessions import Prefixes, Sessions
 
-#: Multiple of `popularity_share` added to the cosine: decides between items with nearly equal words.
+#: Multiple of `popularity_share` added to the cosine; it decides between items with nearly equal words.
 POPULARITY_WEIGHT = 0.05
 
-#: Multiple of `arbitrary_order`: items with equal words and popularity stand in some fixed order.
+#: Multiple of `arbitrary_order`, which puts items with equal words and popularity into a fixed order.
 ORDER_WEIGHT = 1e-4
 
 
 class ContentKnn(Baseline):
-    """score(j) = cos(words of j, profile) + a little popularity.
+    """Scores items by score(j) = cos(words of j, profile) + a little popularity.
 
     The profile is the mean of the TF-IDF vectors of the prefix's items, weighted by 1 / (1 + d) where d
-    is the number of steps to the end of the prefix. Every item with words is a candidate, also items
-    never seen; the vocabulary and the inverse document frequencies come from known items only. Where
-    there are many texts, the cosine is that of the nearest ones, and 0 of all others (`WordLikeness`).
+    is the number of steps to the end of the prefix. Every item is a candidate, even if it was never seen;
+    the vocabulary and the inverse document frequencies come from known items only. With many texts, only the
+    nearest ones get their cosine, and all others 0 (`WordLikeness`).
 
     Args:
         catalogue: the items.
-        sessions: that are known.
-        words: what describes each item, N texts; default: `item_words`.
-        name: for the report.
+        sessions: known sessions.
+        words: a text for each item, N texts; default: `item_words`.
+        name: name in reports.
 
     Raises:
         DataError: no known item has any word.

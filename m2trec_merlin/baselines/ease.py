@@ -1,8 +1,8 @@
-"""EASE: a linear model of which items stand together, in closed form.
+"""EASE: a linear model of items that occur together, in closed form.
 
 After H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", The Web Conference 2019. With X the
-known sessions by items, P = (X'X + penalty I)^-1 and the weights B = I - P diag(1 / P), by which each
-item of a session is predicted from the others.
+known sessions by items, P = (X'X + penalty I)^-1, the weights B = I - P diag(1 / P) predict each item of a
+session from the others.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.neighbours.incidence import held_by, weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
-#: Added to the diagonal.
+#: The L2 penalty, which is added to the diagonal.
 PENALTY = 100.0
-#: Items whose matrix of pairs is inverted: 1.8 GB twice over.
+#: Maximum number of items: their matrix of pairs takes 1.8 GB twice.
 MOST_ITEMS = 15_000
-#: Multiple of `popularity_share` that orders what the weights say nothing of.
+#: Multiple of `popularity_share` that orders items to which the weights give the same score.
 POPULARITY_WEIGHT = 1e-4
 
 
 class Ease(Baseline):
-    """score(j) = sum over the prefix's items i of B(i, j) / (1 + d(i)), plus a little popularity.
+    """Scores items by the weights of the prefix's items, plus a little popularity.
 
-    d(i) is the number of steps from i to the end of the prefix.
+    score(j) = sum over the prefix's items i of B(i, j) / (1 + d(i)), where d(i) is the number of steps from i
+    to the end of the prefix.
 
     Args:
-        catalogue: with the number of occurrences of each item.
-        sessions: the sessions X.
+        catalogue: items and their occurrences.
+        sessions: known sessions, X.
 
     Raises:
-        DataError: there are more known items than can be inverted.
+        DataError: there are more than `MOST_ITEMS` known items.
     """
 
     name = "EASE"

@@ -1,4 +1,4 @@
-"""Item kNN: items that stand in the same known sessions as those of the session."""
+"""Item kNN: items that occur in the same known sessions as the session's items."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.neighbours.incidence import held_by, weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
-#: Sessions that two items have to share, besides, before their likeness is believed.
+#: Term added to the denominator of likeness, which lowers the likeness of items that few sessions hold.
 SHRINKAGE = 10.0
-#: Multiple of `popularity_share` that orders items that stand beside none of the session's.
+#: Multiple of `popularity_share` that orders items that share no session with the session's items.
 POPULARITY_WEIGHT = 1e-4
 
 
 class ItemKnn(Baseline):
-    """score(j) = sum over the prefix's items i of likeness(i, j) / (1 + d(i)), plus a little popularity.
+    """Scores items by their likeness to the prefix's items, plus a little popularity.
 
+    score(j) = sum over the prefix's items i of likeness(i, j) / (1 + d(i)), with
     likeness(i, j) = c(i, j) / (sqrt(c(i) c(j)) + 10), where c counts the known sessions that hold an item,
     or both, and d(i) is the number of steps from i to the end of the prefix.
 
     Args:
-        catalogue: with the number of occurrences of each item.
-        sessions: the sessions that are counted.
+        catalogue: items and their occurrences.
+        sessions: known sessions.
     """
 
     name = "item kNN"

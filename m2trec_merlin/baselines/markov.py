@@ -1,4 +1,4 @@
-"""What followed the session's last item before: a first-order Markov chain."""
+"""A first-order Markov chain: items that followed the session's last item in known sessions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.sessions import Prefixes, Sessions
 
-#: Multiple of `popularity_share` that orders what never followed.
+#: Multiple of `popularity_share` that orders items that never followed.
 POPULARITY_WEIGHT = 1e-3
 
 
 class Markov(Baseline):
-    """score(j) = share of the events after the prefix's last item that were j, plus a little popularity.
+    """Scores items by how often they followed the prefix's last item, plus a little popularity.
+
+    score(j) = share of j among the events directly after that item in known sessions.
 
     Args:
-        catalogue: with the number of occurrences of each item.
-        sessions: the sessions that are counted.
+        catalogue: items and their occurrences.
+        sessions: known sessions.
     """
 
     name = "Markov chain"
@@ -29,7 +31,7 @@ class Markov(Baseline):
         super().__init__(sessions, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
         before, after = sessions.rows[:-1], sessions.rows[1:]
         counted = (before != NO_ITEM) & (after != NO_ITEM)
-        # The first event of a session follows none of it.
+        # The first event of a session does not follow the last one of the session before.
         counted[sessions.offsets[1:-1] - 1] = False
         shape = (catalogue.n_rows, catalogue.n_rows)
         ones = np.ones(int(counted.sum()), np.float32)

@@ -10,11 +10,11 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 
 
 class Popularity(Baseline):
-    """score(i) = occurrences of i in known sessions.
+    """Scores items by their occurrences in known sessions.
 
     Args:
-        catalogue: with the number of occurrences of each item.
-        sessions: that are known.
+        catalogue: items and their occurrences.
+        sessions: known sessions.
     """
 
     name = "popularity"
@@ -25,5 +25,5 @@ class Popularity(Baseline):
         super().__init__(sessions, np.where(counts > 0, counts, -np.inf).astype(np.float32))
 
     def told_by(self, prefixes: Prefixes) -> np.ndarray:
-        """Return nothing, float32 [P, R]."""
+        """Return zeros, float32 [P, R]."""
         return np.zeros((len(prefixes), len(self.background)), np.float32)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Share of the resampled means that lies within the interval.
+#: Share of the resampled means that lie within the interval.
 CONFIDENCE = 0.95
-#: The same for people.
+#: The share as text for people.
 CONFIDENCE_TEXT = f"{100 * CONFIDENCE:.0f} %"
 
-#: Drawn sessions held at a time.
+#: Number of drawn sessions held at a time.
 _CHUNK = 1 << 22
 
 
@@ -22,10 +22,10 @@ def session_intervals(
     sum of the drawn sessions' values / number of their values.
 
     Args:
-        values: float [P, C], one column a measure; NaN is not counted.
-        session: int64 [P], which session a prefix belongs to.
-        samples: resamples to draw; 0 gives NaN.
-        seed: equal seeds draw equal resamples, so that scorers are compared on the same ones.
+        values: values of the prefixes, one column per measure, float [P, C]; NaN is not counted.
+        session: the session that each prefix belongs to, int64 [P].
+        samples: number of resamples; 0 gives NaN.
+        seed: seed of the draws; equal seeds draw equal resamples, so that scorers are compared on the same.
 
     Returns:
         Lower and upper ends, float64 [C] each; NaN where there is nothing to resample.

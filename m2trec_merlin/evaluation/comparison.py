@@ -1,4 +1,4 @@
-"""Scorers beside one another, on the same prefixes, into one folder: tables, plots and a report."""
+"""Comparison of scorers on the same prefixes, written to a folder as tables, plots and a report."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ def compare(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> list[Measurement]:
-    """Score scorers and baselines, and write metrics, tables, plots and a report.
+    """Evaluate scorers and baselines, and write metrics, tables, plots and a report.
 
     Args:
-        config: of the run; `evaluation` says what is measured.
+        config: configuration of the run; its section `evaluation` says what to measure.
         catalogue: the items.
-        known: what the baselines learn from.
-        sessions: what is scored.
+        known: known sessions, from which the baselines learn.
+        sessions: the sessions to score.
         output: folder to write; replaced as a whole.
-        scorers: called only if something has to be computed; the first one is ours, from whose
-            items categories are derived for the heuristic "top-N predicted".
-        inputs: what the result depends on (`Step.inputs`); with all of it unchanged, and the settings of
-            evaluation too, nothing is computed again.
-        split: name of the sessions.
-        history: history.json of the training, for the learning curve.
-        force: compute in any case.
-        progress: is told how far each scorer is.
+        scorers: function that returns our scorers, called only if something has to be computed. The items of
+            the first one give the categories of the heuristic "top-N predicted".
+        inputs: dependencies of the result (`Step.inputs`); if these and the settings of evaluation are
+            unchanged, nothing is computed again.
+        split: name of the split that `sessions` are from.
+        history: path of the training's history.json, for the learning curve.
+        force: whether to compute in any case.
+        progress: receives the progress of each scorer.
 
     Returns:
         The rows of metrics.json.
@@ -88,7 +88,7 @@ def _with_baselines(
         try:
             everyone.append(build_baseline(name, told, known.sessions))
         except (DataError, MissingDependencyError) as error:
-            # After hours of training, nobody wants to lose the rest for a baseline.
+            # A baseline must not fail an evaluation after hours of training.
             progress.say(f"{name} is left out: {'; '.join(error.problems)}")
     attributes = [task.attribute for task in config.model.next_attributes]
     if attributes:

@@ -1,8 +1,8 @@
-"""What is known beside the weights of a model when sessions come: those that are over.
+"""The sessions known, beside a model's weights, at the time when sessions are scored.
 
-A model is trained on training sessions, and what it is mixed with is chosen on validation ones. Once that is
-done, neighbours, lists and trends, which learn nothing and choose nothing, know both, as a shop that goes
-live does; so do the baselines. Before validation sessions nobody knows more than training.
+A model is trained on training sessions, and its mixture is chosen on validation sessions. After that,
+neighbours, lists, trends and the baselines, which learn and choose nothing, know both, as in a shop that goes
+live. When validation sessions are scored, only training sessions are known.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from m2trec_merlin.neighbours.pasts import ItemPasts, trends_of
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.sessions import Sessions, count_sessions, read_ids, session_files
 
-#: Splits whose sessions are over when those of `test` come, in their order.
+#: Splits whose sessions are known before those of `test`, in order of time.
 KNOWN_BEFORE_TEST = ("train", "valid")
 
 
 @dataclass(frozen=True)
 class Known:
-    """Sessions that are over, and what they tell of items.
+    """Known sessions, and the counts of items in them.
 
     Attributes:
-        sessions: the most recent ones last.
-        counts: int64 [R], occurrences of each catalogue row in them.
-        recent_counts: int64 [R], those of the last events; None where time is not known.
+        sessions: known sessions, the most recent last.
+        counts: occurrences of each catalogue row in the sessions, int64 [R].
+        recent_counts: occurrences among the last events, int64 [R]; None if times are unknown.
     """
 
     sessions: Sessions
@@ -39,33 +39,32 @@ class Known:
 
     @classmethod
     def training(cls, catalogue: Catalogue, sessions: Sessions) -> Known:
-        """Return sessions with what those of training tell of items."""
+        """Return sessions with the counts of the training sessions."""
         return cls(sessions, catalogue.train_counts, catalogue.recent_counts)
 
     @property
     def trends(self) -> np.ndarray | None:
-        """See `trends_of`."""
+        """Trends of the items, see `trends_of`."""
         return trends_of(self.counts, self.recent_counts)
 
     def pasts(self, catalogue: Catalogue) -> ItemPasts:
-        """Return the pasts of items: how rare they were to the model in training, and what sells of late."""
+        """Return the pasts of items: rarity as in the model's training, and trends of the known sessions."""
         return ItemPasts.known(catalogue.train_counts, self.trends, catalogue.listed)
 
     def told(self, catalogue: Catalogue) -> Catalogue:
-        """Return a catalogue in which what is known is all that training told."""
+        """Return the catalogue with the counts of known sessions in place of the training counts."""
         return replace(catalogue, train_counts=self.counts, recent_counts=self.recent_counts)
 
 
 def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Known:
-    """Return what is known when the sessions of a split come: to a server as before those of `test`.
+    """Return the sessions that are known before those of a split; a server knows those before `test`.
 
-    Of validation sessions the last events are known, no more than those of training keep.
+    Validation sessions are cut to their last events, to the length of the longest training session.
 
     Args:
-        run: preprocessed.
-        catalogue: of the run; where a version that counted training events alone has made it, trends are of
-            these.
-        split: whose sessions come.
+        run: preprocessed run.
+        catalogue: catalogue of the run; if an earlier version made it, trends are those of training.
+        split: the split to be scored.
 
     Raises:
         ArtifactError: `preprocess` has not run.
@@ -76,7 +75,7 @@ def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Kno
     sessions, n_trained = Sessions.read([*files["train"], *files["valid"]]), count_sessions(files["train"])
     taken = np.ones(len(sessions), bool)
     if run.config.data.split.is_nested:
-        # Sessions of validation are those of training, longer.
+        # Validation sessions are training sessions with more events.
         taken[:n_trained] = ~np.isin(_ids(files["train"]), _ids(files["valid"]))
     lengths = np.minimum(sessions.lengths, sessions.lengths[:n_trained].max(initial=0))[taken]
     known = sessions.cut(sessions.offsets[1:][taken] - lengths, lengths)
@@ -86,16 +85,16 @@ def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Kno
 
 
 def known_but_for(run: Run, catalogue: Catalogue, other: Run, split: HeldOut = "test") -> Known:
-    """Return what a server knows, less the sessions of a split of another run, by their ids.
+    """Return the sessions that a server knows, without those of another run's split, by session id.
 
-    On these the two are compared. Where some are left out, trends are those of training; where sessions go on
-    from split to split, all is.
+    The two runs are compared on that split. If any sessions are left out, trends are those of training. If
+    sessions continue from split to split, the result is that of `known_before`.
 
     Args:
-        run: that is served.
-        catalogue: of the run.
-        other: whose sessions come.
-        split: which of them.
+        run: the run that is served.
+        catalogue: catalogue of the run.
+        other: run whose sessions are to be scored.
+        split: the split to be scored.
 
     Raises:
         ArtifactError: `preprocess` has not run.
@@ -111,5 +110,5 @@ def known_but_for(run: Run, catalogue: Catalogue, other: Run, split: HeldOut = "
 
 
 def _ids(files: Sequence[Path]) -> np.ndarray:
-    """Return hashes of the ids of sessions, uint64 [S]."""
+    """Return hashes of the session ids in files, uint64 [S]."""
     return np.concatenate([id_hashes(read_ids(file)) for file in files])

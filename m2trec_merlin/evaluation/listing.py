@@ -1,6 +1,6 @@
-"""What runs there are: of which data, how far they came, what was measured. Read from manifests alone.
+"""The list of runs: their data, finished steps and measurements, read from manifests alone.
 
-Whatever is broken or half made is listed as that, and keeps nothing else from being listed.
+Broken or half-made results are listed as such, and do not keep others from being listed.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from m2trec_merlin.runs.definitions import FORMAT, STEPS, Manifest
 from m2trec_merlin.runs.run import step_of
 from m2trec_merlin.runs.settings import differences
 
-#: The steps whose results variants do not share.
+#: Steps whose results each variant has for itself.
 _OF_THE_MODEL = tuple(verb for verb in VERBS if STEPS[verb].of_the_model)
 
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run as its manifests tell of it.
+    """A run as described by its manifests.
 
     Attributes:
-        folder: its paths.
-        manifests: of the steps that are done.
-        measurements: of its evaluation, on test sessions; empty if there is none.
-        remarks: what is damaged, half made or out of date, one line each.
-        size: bytes of its files; a variant's without what it shares.
+        folder: paths of the run.
+        manifests: manifests of the finished steps.
+        measurements: measurements of its evaluation on test sessions; empty if there is none.
+        remarks: one line for each result that is damaged, half made or out of date.
+        size: bytes of its files; for a variant, without the files that it shares.
         is_current: whether the link `current` beside it leads to it.
     """
 
@@ -49,41 +49,41 @@ class ListedRun:
 
     @property
     def variant(self) -> str:
-        """Which of the paper's variants it is."""
+        """Name of the run's variant."""
         shared = self.folder.directory == self.folder.model_directory
         return M2TREC if shared else self.folder.model_directory.name
 
     @property
     def data(self) -> str | None:
-        """By what its data are known; runs of equal data have the same. None without data."""
+        """Identifier of the run's data, the same for runs of equal data; None without data."""
         manifest = self.manifests.get("data")
         return None if manifest is None else str(STEPS["data"].identity(manifest))
 
     @property
     def written(self) -> str:
-        """When its newest result was written, in ISO 8601; empty if nothing is done."""
+        """Time at which the newest result was written, in ISO 8601; empty if no step is finished."""
         own = [self.manifests[verb] for verb in _OF_THE_MODEL if verb in self.manifests]
         times = [str(manifest.get("written", "")) for manifest in own or self.manifests.values()]
         return max(times, default="")
 
     @property
     def validation_hit(self) -> float | None:
-        """HIT@20 on validation prefixes of the weights that were kept."""
+        """HIT@20 of the final weights on validation prefixes."""
         value = self.manifests.get("train", {}).get("best_hit_20")
         return float(value) if isinstance(value, int | float) else None
 
     @property
     def ours(self) -> list[str]:
-        """Names of what was measured of the run itself: its model, and last what is served."""
+        """Names of the run's own scorers in its measurements: the model, and last the served mixture."""
         return list(self.manifests.get("evaluate", {}).get(OURS, ()))
 
     def measured(self, metric: str, k: int, part: str = ALL) -> Measurement | None:
-        """Return what was measured of what is served, or None.
+        """Return a measurement of the served scorer, or None.
 
-        A mixture predicts next items alone: what the next attributes are was measured of its model.
+        A mixture predicts next items only, so measurements of next attributes are those of its model.
 
         Args:
-            metric: its name, without a cut-off.
+            metric: name of the metric, without a cut-off.
             k: cut-off.
             part: name of the slice.
         """
@@ -92,7 +92,7 @@ class ListedRun:
         return next((found[model] for model in reversed(self.ours) if model in found), None)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what `m2trec runs --json` prints."""
+        """Return the object that `m2trec runs --json` prints."""
         return {
             "run": str(self.folder.model_directory),
             "variant": self.variant,
@@ -113,10 +113,10 @@ class ListedRun:
 
 
 def list_runs(folder: Path) -> list[ListedRun]:
-    """Return the runs in a folder, or the one that it is, and the variants of each, by name.
+    """Return the runs in a folder, or the run that the folder is, with their variants, sorted by name.
 
     Raises:
-        ArtifactError: there is no such folder.
+        ArtifactError: the folder does not exist.
     """
     if not folder.is_dir():
         raise ArtifactError(f"{folder} is no folder: name one that holds runs")
@@ -125,10 +125,10 @@ def list_runs(folder: Path) -> list[ListedRun]:
 
 
 def find_run(path: Path) -> ListedRun:
-    """Return the run that a folder is, or that a link leads to; a variant by its own folder.
+    """Return the run, or the variant, of a folder or of a link to one.
 
     Raises:
-        ArtifactError: there is none.
+        ArtifactError: the folder is not that of a run.
     """
     place = path.resolve()
     runs = [run for run in _runs_of(place) if run.model_directory == place]
@@ -138,7 +138,7 @@ def find_run(path: Path) -> ListedRun:
 
 
 def read_run(run: RunFolder) -> ListedRun:
-    """Return what the manifests of a run tell, and what is wrong with its folders."""
+    """Read the manifests of a run, and remark on everything that is wrong with its folders."""
     manifests: dict[Verb, Manifest] = {}
     measurements: list[Measurement] = []
     remarks: list[str] = []
@@ -173,12 +173,12 @@ def read_run(run: RunFolder) -> ListedRun:
 
 
 def different_settings(runs: Sequence[ListedRun]) -> dict[str, list[Any]]:
-    """Return the settings by which runs differ, with the value of each run; None where it has none.
+    """Return the settings in which runs differ, with the value of each run; None if a run has none.
 
-    A step that a run has not done tells nothing of it. What several steps name, each in its own way, is held
-    side by side step by step; where no two runs have done the same one, as the last step of each tells it.
+    Only finished steps count. A setting that several steps record, each in its own way, is compared step by
+    step; if no two runs have finished the same of these steps, the value in each run's last step is compared.
     """
-    # By name, a dictionary of values by run for each step that names it.
+    # By setting, a dictionary of values by run for each step that records the setting.
     told: dict[str, list[dict[int, Any]]] = {}
     for verb in VERBS:
         of_runs = {
@@ -203,7 +203,7 @@ def different_settings(runs: Sequence[ListedRun]) -> dict[str, list[Any]]:
 
 
 def _runs_of(place: Path) -> Iterator[RunFolder]:
-    """Yield the run that a folder is, if it is one, and its variants."""
+    """Yield the run in a folder, if there is one, and its variants."""
     run = RunFolder.at(place)
     own = _OF_THE_MODEL if run.is_variant else VERBS
     if any(step_of(run, verb).folder.is_dir() for verb in own):
@@ -212,7 +212,7 @@ def _runs_of(place: Path) -> Iterator[RunFolder]:
 
 
 def _size(run: RunFolder) -> int:
-    """Return the bytes of a run without its variants; files may come and go meanwhile."""
+    """Return the bytes of a run without its variants; files may come and go while it counts."""
     size = 0
     for folder, folders, files in os.walk(run.model_directory):
         if Path(folder) == run.model_directory and VARIANTS_FOLDER in folders:
@@ -224,10 +224,7 @@ def _size(run: RunFolder) -> int:
 
 
 def _settings(run: ListedRun, verb: Verb) -> dict[str, Any] | None:
-    """Return what a step was made with, without what is no setting: earlier results, and facts.
-
-    None where the run has not done it.
-    """
+    """Return the settings of a step, without earlier results and facts; None if it is not finished."""
     if verb not in run.manifests:
         return None
     left_out = {*STEPS[verb].earlier(), *STEPS[verb].facts, FORMAT}
@@ -236,7 +233,7 @@ def _settings(run: ListedRun, verb: Verb) -> dict[str, Any] | None:
 
 
 def _by_name(settings: Any) -> Any:
-    """Return settings with lists of attributes as dictionaries, so that each is held against its own."""
+    """Turn lists of attributes into dictionaries by name, so that equal names are compared."""
     if isinstance(settings, dict):
         return {name: _by_name(value) for name, value in settings.items()}
     if isinstance(settings, list) and settings and all(isinstance(s, dict) and "name" in s for s in settings):

@@ -1,4 +1,4 @@
-"""Rank lists that another library wrote, scored by our metrics."""
+"""A scorer for ranked lists of another library, to apply our metrics to them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from m2trec_merlin.sessions import Prefixes
 
 
 class RankedLists:
-    """A scorer that only knows the best items of each prefix, best first.
+    """An `ItemScorer` that only knows a list of the best items for each prefix.
 
     Args:
-        name: for the report.
+        name: name in reports.
         prefixes: the prefixes for which lists exist.
-        rows: int64 [P, length], catalogue rows, no item twice in a line; NO_ITEM fills short lines.
-        n_rows: R of the catalogue.
+        rows: catalogue rows of each list, distinct, best first, int64 [P, length]; NO_ITEM fills up short
+            lists.
+        n_rows: R, the number of catalogue rows.
     """
 
     def __init__(self, name: str, prefixes: Prefixes, rows: np.ndarray, n_rows: int) -> None:
@@ -29,7 +30,7 @@ class RankedLists:
         self._order = np.argsort(self._keys)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return 1 / place in the list, -inf for what is not in it, float32 [P, R].
+        """Return 1 / place in the list, -inf for items that are not in it, float32 [P, R].
 
         Raises:
             ValueError: a prefix has no list.
@@ -47,5 +48,5 @@ class RankedLists:
 
 
 def _keys(prefixes: Prefixes) -> np.ndarray:
-    """Return a number for each prefix that no other prefix of these sessions has."""
+    """Return a number for each prefix that is unique among the prefixes of the same sessions."""
     return np.asarray(prefixes.sessions.offsets[prefixes.session] + prefixes.length)

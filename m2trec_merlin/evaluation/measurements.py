@@ -1,4 +1,4 @@
-"""The rows of metrics.json: one number with its interval, and what it was measured on."""
+"""Measurements, the rows of metrics.json: a number, its interval, and what it was measured on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m2trec_merlin.evaluation.metrics import measure
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.slices import ALL, SLICES, Slice
 
-#: What the manifest calls the names of scorers that are no baselines: the model, and last what is served.
+#: Key in the manifest for the names of the run's own scorers: the model, and last the served mixture.
 OURS = "ours"
 METRICS_FILE = "metrics.json"
 
@@ -29,17 +29,17 @@ class Measurement:
     Attributes:
         model: name of the scorer.
         data: name of the run.
-        split: sessions that were scored.
-        slice: part of their prefixes.
-        metric: name without the cut-off.
+        split: name of the split that was scored.
+        slice: name of the part of the prefixes.
+        metric: name of the metric, without the cut-off.
         k: cut-off.
-        value: mean over the slice's prefixes, between 0 and 1; None if it holds none.
-        low: lower end of the 95 % interval; None without any, as of a single session.
+        value: mean over the slice's prefixes, between 0 and 1; None if there are none.
+        low: lower end of the 95 % interval; None without an interval, as for a single session.
         high: upper end, or None.
-        n: prefixes that were measured.
-        seed: of the sample and of the bootstrap.
-        seconds: that scoring and ranking took, all slices together.
-        candidates: which items were ranked.
+        n: number of prefixes that were measured.
+        seed: seed of the sample and of the bootstrap.
+        seconds: time of scoring and ranking, all slices together.
+        candidates: description of the items that were ranked.
     """
 
     model: str
@@ -57,15 +57,15 @@ class Measurement:
     candidates: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what metrics.json holds."""
+        """Return the row of metrics.json."""
         return asdict(self)
 
 
 def read_measurements(folder: Path) -> list[Measurement]:
-    """Return the rows of the metrics.json in the folder of an evaluation.
+    """Read metrics.json in the folder of an evaluation.
 
     Raises:
-        ArtifactError: there is none, or it is damaged.
+        ArtifactError: the file is missing or damaged.
     """
     path = folder / METRICS_FILE
     rows = read_json(path, "evaluate")
@@ -74,7 +74,7 @@ def read_measurements(folder: Path) -> list[Measurement]:
 
 
 def overview(measurements: Sequence[Measurement]) -> dict[str, float]:
-    """Return what compares models at a glance: all prefixes at each cut-off, slices at the largest one.
+    """Return the main values for a comparison: all prefixes at each cut-off, slices at the largest one.
 
     Returns:
         Values by scorer, metric with cut-off, and slice: `M2TRec/HIT@20/All`.
@@ -108,7 +108,7 @@ def summarise(
         for column, (metric, k, _) in enumerate(measures):
             measured = ~np.isnan(held[:, column])
             counted, sessions = held[measured, column], outcome.prefixes.session[mask][measured]
-            # Drawn again, a single session is always itself: an interval of no width would look certain.
+            # Resamples of a single session are all equal: an interval of width 0 would look certain.
             of_several = len(counted) and np.ptp(sessions) > 0
             summary.append(
                 Measurement(

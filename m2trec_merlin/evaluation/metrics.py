@@ -1,9 +1,9 @@
-"""The metrics, each a function from an outcome to one value a prefix; their mean is what is reported.
+"""The metrics, each a function from an outcome to one value per prefix; reports give the mean.
 
 For a prefix, let t be the immediate next item, R the set of distinct items that remain in the session
-(t among them), and top(K) the items of rank at most K. Ties count against us:
+(t among them), and top(K) the items of rank at most K. Ties count against the scorer:
 rank(i) = 1 + the number of other candidates whose score is at least i's. An item that is no candidate,
-or that the catalogue does not hold, is in no top(K).
+or that the catalogue lacks, is in no top(K).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Metric:
     """A metric on items.
 
     Attributes:
-        name: without the cut-off.
-        formula: of one prefix, in words.
-        values: from an outcome and a cut-off of it to float32 [P].
+        name: the metric's name, without the cut-off.
+        formula: its value for one prefix, in words.
+        values: function of an outcome and one of its cut-offs that returns values, float32 [P].
     """
 
     name: str
@@ -32,18 +32,18 @@ class Metric:
 
 
 def hit(outcome: Outcome, k: int) -> np.ndarray:
-    """HIT@K = 1 if rank(t) <= K, else 0."""
+    """Return HIT@K = 1 if rank(t) <= K, else 0."""
     return (_items(outcome).target <= k).astype(np.float32)
 
 
 def reciprocal_rank(outcome: Outcome, k: int) -> np.ndarray:
-    """MRR@K = 1 / rank(t) if rank(t) <= K, else 0."""
+    """Return MRR@K = 1 / rank(t) if rank(t) <= K, else 0."""
     target = _items(outcome).target
     return np.where(target <= k, 1.0 / target, 0.0).astype(np.float32)
 
 
 def discounted_gain(outcome: Outcome, k: int) -> np.ndarray:
-    """NDCG@K = 1 / log2(1 + rank(t)) if rank(t) <= K, else 0; one item is relevant: the ideal is 1."""
+    """Return NDCG@K = 1 / log2(1 + rank(t)) if rank(t) <= K, else 0; the ideal is 1, only t is relevant."""
     target = _items(outcome).target
     return np.where(target <= k, 1 / np.log2(1.0 + target), 0.0).astype(np.float32)
 
@@ -56,20 +56,20 @@ def hit_and_mrr(outcome: Outcome, k: int) -> tuple[float, float]:
 
 
 def recall(outcome: Outcome, k: int) -> np.ndarray:
-    """Recall@K = |top(K) and R| / |R|: the share of the remaining items that is found."""
+    """Return Recall@K = |top(K) and R| / |R|: the share of the remaining items that is found."""
     items = _items(outcome)
     return (items.found[:, _column(outcome, k)] / items.remaining).astype(np.float32)
 
 
 def hit_remaining(outcome: Outcome, k: int) -> np.ndarray:
-    """HitRemaining@K = 1 if top(K) and R share an item, else 0."""
+    """Return HitRemaining@K = 1 if top(K) and R share an item, else 0."""
     return (_items(outcome).found[:, _column(outcome, k)] > 0).astype(np.float32)
 
 
 def category_hit(ranks: np.ndarray, k: int) -> np.ndarray:
-    """Category HIT@K = 1 if the category of t has rank at most K among all categories, else 0.
+    """Return category HIT@K = 1 if the category of t has rank at most K among all categories, else 0.
 
-    NaN, which no mean counts, where t has no category.
+    NaN, which no mean counts, if t has no category.
     """
     return np.where(ranks == UNMEASURED, np.nan, ranks <= k).astype(np.float32)
 
@@ -85,12 +85,12 @@ METRICS: tuple[Metric, ...] = (
 
 
 def category_metric(attribute: str) -> str:
-    """Return the name under which an attribute's category HIT is reported."""
+    """Return the name of an attribute's category HIT in reports."""
     return f"HIT[{attribute}]"
 
 
 def measure(outcome: Outcome) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Yield the name, the cut-off and the values (float32 [P]) of everything an outcome holds."""
+    """Yield name, cut-off and values (float32 [P]) of every metric that an outcome allows."""
     if outcome.items is not None:
         for metric in METRICS:
             for k in outcome.ks:

@@ -1,4 +1,4 @@
-"""What is kept of a ranking: a few numbers a prefix, from which every metric and slice is computed."""
+"""The outcome of a ranking: a few numbers per prefix, from which every metric and slice is computed."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 from m2trec_merlin.sessions import Prefixes
 
-#: Rank of an item that is no candidate: beyond every K.
+#: Rank of an item that is no candidate, beyond every K.
 UNRANKED: int = int(np.iinfo(np.int64).max)
 
-#: Rank of a category that is not known, so that the prefix says nothing about predicting it.
+#: Rank of an unknown category; the prefix is then left out of category metrics.
 UNMEASURED = 0
 
 
 @dataclass(frozen=True)
 class ItemRanks:
-    """Where the items that followed each prefix were ranked.
+    """The ranks of the items that followed each prefix.
 
     Attributes:
-        target: int64 [P], rank of the immediate next item, 1 is best; UNRANKED if it was no candidate.
-        found: int32 [P, len(ks)], distinct remaining items among the top K, for each K of the outcome.
-        remaining: int32 [P], distinct items that remain in the session after the prefix, at least 1; each
-            event of an item that the catalogue lacks counts as one.
+        target: rank of the immediate next item, int64 [P]; 1 is best, UNRANKED if it was no candidate.
+        found: number of distinct remaining items among the top K, for each K, int32 [P, len(ks)].
+        remaining: number of distinct items that remain in the session after the prefix, at least 1, int32
+            [P]; each event of an item that the catalogue lacks counts as one.
     """
 
     target: np.ndarray
@@ -37,13 +37,13 @@ class Outcome:
 
     Attributes:
         model: name of the scorer.
-        candidates: which items it ranked, in words; empty for a scorer of categories only.
-        prefixes: what was scored.
+        candidates: description of the items it ranked; empty for a scorer of categories only.
+        prefixes: the prefixes that were scored.
         ks: cut-offs for which `ItemRanks.found` was counted.
         items: ranks of items; None for a scorer of categories only.
-        categories: int64 [P] by attribute, rank of the next item's category; UNRANKED if it was no
+        categories: rank of the next item's category, int64 [P] by attribute; UNRANKED if it was no
             candidate, UNMEASURED if the next item has none.
-        seconds: time spent on scoring and ranking.
+        seconds: time of scoring and ranking.
     """
 
     model: str

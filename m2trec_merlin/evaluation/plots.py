@@ -18,7 +18,7 @@ _SIZE = (8.0, 3.6)
 
 
 def plot_bars(measurements: Sequence[Measurement], metric: str, k: int) -> str:
-    """Draw one bar a model for each slice, with its interval."""
+    """Draw one bar per model and slice, with its interval."""
     models, slices = _models(measurements), _slices(measurements)
     figure, axes = start_figure(f"{metric}@{k} by slice")
     width = 0.8 / len(models)
@@ -32,13 +32,13 @@ def plot_bars(measurements: Sequence[Measurement], metric: str, k: int) -> str:
 
 
 def plot_lines(measurements: Sequence[Measurement], metric: str, k: int, axis: str) -> str:
-    """Draw one line a model over slices that stand in an order, with a band for the interval.
+    """Draw one line per model over ordered slices, with a band for the interval.
 
     Args:
-        measurements: of a breakdown.
-        metric: name without the cut-off.
+        measurements: measurements of a breakdown.
+        metric: name of the metric, without the cut-off.
         k: cut-off.
-        axis: what the slices are ordered by.
+        axis: name of the quantity that orders the slices.
     """
     slices = _slices(measurements)
     figure, axes = start_figure(f"{metric}@{k} by {axis}")
@@ -52,7 +52,7 @@ def plot_lines(measurements: Sequence[Measurement], metric: str, k: int, axis: s
 
 
 def plot_cut_offs(measurements: Sequence[Measurement], metric: str) -> str:
-    """Draw one line a model over the cut-offs of one metric on all prefixes, with its intervals."""
+    """Draw one line per model over the cut-offs of one metric on all prefixes, with intervals."""
     chosen = [m for m in measurements if (m.metric, m.slice) == (metric, ALL) and m.value is not None]
     figure, axes = start_figure(f"{metric} by cut-off")
     for model in _models(chosen):
@@ -67,11 +67,10 @@ def plot_cut_offs(measurements: Sequence[Measurement], metric: str) -> str:
 
 
 def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Draw training loss and validation HIT@20 by epoch, one line a model.
+    """Draw training loss and validation HIT@20 by epoch, one line per model.
 
     Args:
-        histories: by model, the records of history.json: `epoch`, `loss` and, where it was measured,
-            `HIT@20`.
+        histories: records of history.json by model: `epoch`, `loss` and, if it was measured, `HIT@20`.
     """
     figure = Figure(figsize=_SIZE, layout="constrained")
     panels = zip(
@@ -91,12 +90,15 @@ def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -
 
 
 def _error_bars(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return their lengths below and above [2, ...]; one of few resamples may lie beside the value."""
+    """Return the lengths of error bars below and above, [2, ...], never negative.
+
+    An interval from few resamples may not include the value.
+    """
     return np.stack([value - low, high - value]).clip(0)
 
 
 def start_figure(title: str) -> tuple[Figure, Axes]:
-    """Return a figure of one panel, and the panel."""
+    """Return a figure with one panel, and the panel."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, loc="left", fontsize=11)
@@ -104,7 +106,7 @@ def start_figure(title: str) -> tuple[Figure, Axes]:
 
 
 def finish_figure(figure: Figure, axes: Axes, label: str) -> str:
-    """Return a figure of one panel as SVG, its axis named and a legend beside it."""
+    """Label the axis, add a legend, and return the figure as SVG."""
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", alpha=0.3)

@@ -1,7 +1,7 @@
-"""Is a candidate better than the model that is served? Both on the same sessions, pair by pair.
+"""Decides whether a candidate is better than the served model, by a paired comparison on the same sessions.
 
-These are the candidate's test sessions. Its epoch and its mixture are the best of many on its validation
-sessions, where it would look better than an equal that was chosen elsewhere.
+They are the candidate's test sessions. Its epoch and mixture were chosen on its validation sessions, where it
+would look better than an equally good model chosen on others.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.sessions import Sessions
 
-#: Sessions of which an interval says something of others.
+#: Least number of sessions for which an interval says anything about other sessions.
 FEWEST_SESSIONS = 20
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was measured of two models.
+    """The result of a comparison of two models.
 
     Attributes:
-        metric: with its cut-off.
-        candidate: its mean over the prefixes.
-        current: that of the model that is served.
-        difference: by which the candidate is better, the mean over prefixes.
-        low: lower end of its 95 % interval.
+        metric: name of the metric, with its cut-off.
+        candidate: mean of the candidate.
+        current: mean of the served model.
+        difference: mean of candidate minus served model.
+        low: lower end of the difference's 95 % interval.
         high: upper end.
-        prefixes: that both were measured on.
-        unknown: share of the sessions' events, of those that the candidate's catalogue holds, that the other
-            one does not.
-        margin: by which the candidate may be worse and still take over.
-        sessions: that the prefixes are of.
+        prefixes: number of prefixes.
+        unknown: share of events whose item the served catalogue lacks, among events that the candidate's
+            catalogue knows.
+        margin: difference by which the candidate may be worse and still take over.
+        sessions: number of sessions with these prefixes.
     """
 
     metric: str
@@ -64,28 +64,28 @@ class Verdict:
 
     @property
     def is_of_few(self) -> bool:
-        """Whether there are so few sessions that their interval says nothing of others."""
+        """Whether there are too few sessions for the interval to say anything about others."""
         return self.sessions < FEWEST_SESSIONS
 
     @property
     def takes_over(self) -> bool:
-        """Whether the whole interval of the difference is above 0, or above what the margin allows.
+        """Whether the whole interval of the difference is above 0, or above minus the margin.
 
-        Of few sessions it says nothing, and the current model stays.
+        With too few sessions the current model stays.
         """
         return self.low > -self.margin and not self.is_of_few
 
 
 def open_run(path: Path, progress: Progress = SILENT) -> Run:
-    """Return a run as it is served.
+    """Return a run with the settings that it is served with.
 
     Args:
-        path: its folder, or a link to it, or its configuration file.
-        progress: is told where the model was trained otherwise than the file says.
+        path: folder of the run, a link to it, or its configuration file.
+        progress: receives differences between the file and the settings of the training.
 
     Raises:
         ArtifactError: there is no trained and exported model, or it was trained again since the export.
-        ConfigError: the file is no configuration.
+        ConfigError: the file is not a configuration.
     """
     from m2trec_merlin.model.trained_run import config_of_run, run_as_trained
 
@@ -97,7 +97,7 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
         raise ArtifactError(f"{export.folder} was made before the model was trained: run `m2trec export`")
     settings = {name: value for name, value in exported.items() if name in ServingConfig.model_fields}
     if weights := manifest.get("weights"):
-        # A mixture may have been chosen anew since the export.
+        # Not the run's current mixture, which may have been chosen after the export.
         settings["mixture"] = {"kind": "fixed", **weights}
     serving = ServingConfig.model_validate({**dict(config.serving), **settings})
     return run_as_trained(config.model_copy(update={"serving": serving}), progress)
@@ -111,21 +111,21 @@ def judge(
     margin: float = 0.0,
     split: HeldOut = "test",
 ) -> Verdict:
-    """Compare two runs on sessions of the candidate, by the candidate's settings of evaluation.
+    """Compare two runs on sessions of the candidate, with the candidate's settings of evaluation.
 
     Args:
-        candidate: that may take the other's place.
-        current: that is served, with all that it knows but these sessions; if it was trained on some of them,
-            the comparison favours it.
-        metric: name and cut-off, as in HIT@20.
-        progress: is told how far scoring is.
-        margin: by which the candidate may be worse and still take over.
-        split: of the candidate's sessions; `valid` favours the candidate.
+        candidate: the run that may be promoted.
+        current: served run, with all sessions that it knows apart from those compared on; if it was
+            trained on some of these, the comparison favours it.
+        metric: name and cut-off of the metric, as in HIT@20.
+        progress: receives the progress of scoring.
+        margin: difference by which the candidate may be worse and still take over.
+        split: split of the candidate's sessions to compare on; `valid` favours the candidate.
 
     Raises:
-        ArtifactError: there are no such sessions, the other catalogue has none of their items, or the
-            other model reads attributes of events that the candidate's data lack.
-        ConfigError: there is no such metric, its cut-off is all of the catalogue, or no intervals are wanted.
+        ArtifactError: there are no such sessions, the served catalogue has none of their items, or the
+            served model reads event attributes that the candidate's data lack.
+        ConfigError: the metric is unknown, its cut-off spans the catalogue, or intervals are turned off.
     """
     measured, k = parse_metric(metric)
     config, seed = candidate.config.evaluation.model_copy(update={"ks": [k]}), candidate.config.seed
@@ -141,7 +141,7 @@ def judge(
         raise ArtifactError(
             f"{candidate.sessions(split)} holds no sessions: data.split has to leave some for {split}"
         )
-    # Ids of values are those of one run's workflow.
+    # Each run's workflow has its own ids of values.
     of_events = encode_again(candidate, ours, split, current)
     translated = replace(translate(sessions, ours, theirs), attributes=of_events)
     lacking = translated.rows[sessions.rows != NO_ITEM] == NO_ITEM
@@ -174,12 +174,12 @@ def _outcome(
 ) -> Outcome:
     prefixes = scored_prefixes(sessions, config, config.max_prefixes, seed)
     served = our_scorers(run, catalogue, known)[-1]
-    # Of items alone: no metric of a promotion asks for categories.
+    # For items only: a promotion never depends on categories.
     return evaluate(WithoutUnknown(served, catalogue), prefixes, catalogue, config, progress=progress)
 
 
 def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples: int, seed: int) -> Verdict:
-    """Compare two outcomes on the same prefixes: whole sessions are drawn, each with both of its values.
+    """Compare two outcomes on the same prefixes, by resampling sessions with the values of both.
 
     Raises:
         ArtifactError: there is no prefix.
@@ -203,15 +203,15 @@ def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples:
 
 
 def translate(sessions: Sessions, of: Catalogue, to: Catalogue) -> Sessions:
-    """Return sessions in the rows of another catalogue; NO_ITEM where it lacks an item."""
+    """Return sessions with the rows of another catalogue; NO_ITEM for items that it lacks."""
     return replace(sessions, rows=of.rows_in(to)[sessions.rows])
 
 
 def parse_metric(text: str) -> tuple[Metric, int]:
-    """Read a metric and its cut-off, as in HIT@20.
+    """Parse a metric and its cut-off, as in HIT@20.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is no such metric.
     """
     match = re.fullmatch(r"(\w+)@([1-9]\d{0,3})", text)
     found = next((metric for metric in METRICS if match and metric.name == match[1]), None)

@@ -1,4 +1,4 @@
-"""What was measured, in words: the text that stands beside every table."""
+"""The description in words of what was measured, shown with the tables of every report."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from m2trec_merlin.sessions import Sessions
 #: A term and what it means.
 Entry = tuple[str, str]
 
-#: By `evaluation.exclude_session_items`.
+#: Texts by the value of `evaluation.exclude_session_items`.
 _OWN_ITEMS = {
     True: "are no candidates, for every model",
     False: "are candidates; the baselines leave them out where known sessions hardly ever repeat an item",
 }
 
-#: By `evaluation.prefixes`.
+#: Texts by the value of `evaluation.prefixes`.
 _PREFIXES = {
     "all": "every proper beginning of a session, one event or more",
     "last": "the whole of a session but its last event, which is the next item",
 }
 
-#: By the split that is scored.
+#: Texts by the split that is scored.
 _KNOWN: dict[str, str] = {
     "valid": "training sessions",
     "test": "models are trained on training sessions; baselines, neighbours and trends know those of "
@@ -40,14 +40,14 @@ _KNOWN: dict[str, str] = {
 def describe_protocol(
     config: Config, catalogue: Catalogue, sessions: Sessions, outcomes: Sequence[Outcome], split: str
 ) -> list[Entry]:
-    """Explain how the numbers came about.
+    """Describe how the numbers were measured.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         catalogue: the items.
-        sessions: those that were scored.
-        outcomes: of the scorers, all on the same prefixes.
-        split: name of the sessions.
+        sessions: the sessions that were scored.
+        outcomes: outcomes of the scorers, all on the same prefixes.
+        split: name of the split that `sessions` are from.
     """
     evaluation = config.evaluation
     scored, total = len(outcomes[0].prefixes), len(prefixes_of(sessions, evaluation))
@@ -97,7 +97,7 @@ def describe_protocol(
 
 
 def empty_cut_offs(config: Config, catalogue: Catalogue) -> list[str]:
-    """Say at which cut-offs no item or value that a model may know is a miss."""
+    """List the cut-offs that include all items or values, so that none is a miss."""
     attributes = [task.attribute for task in config.model.next_attributes]
     counts = [("next item", "items", catalogue.n_rows - 1)]
     counts += [(f"next {a}", "values", catalogue.attributes[a].field.size - FIRST_VALUE) for a in attributes]
@@ -111,7 +111,7 @@ def empty_cut_offs(config: Config, catalogue: Catalogue) -> list[str]:
 
 
 def _targets(config: Config) -> list[Entry]:
-    """Say which events may come next, where not all may."""
+    """Say which events may be targets, unless all may."""
     targets = config.data.targets
     if targets is None:
         return []

@@ -1,7 +1,7 @@
-"""Rank the whole catalogue after every prefix, block by block, without sorting it.
+"""Ranks the whole catalogue after every prefix, block by block, without sorting it.
 
-Scores stay where they are made: those of a model on a GPU are ranked there, and a few numbers a prefix come
-to the host.
+Scores stay on their device: those of a model on a GPU are ranked there, and only a few numbers per prefix are
+copied to the host.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 
-#: float32 [P, R], on the host or on any device.
+#: Scores of all catalogue rows, float32 [P, R], on the host or on any device.
 Scores = np.ndarray | Tensor
 
 
 @runtime_checkable
 class TensorScorer(Protocol):
-    """A scorer whose scores need not come to the host."""
+    """An `ItemScorer` that can leave its scores on its device."""
 
     def score_tensor(self, prefixes: Prefixes) -> Tensor:
         """Return what `ItemScorer.score` returns, on the scorer's device."""
@@ -39,13 +39,13 @@ class TensorScorer(Protocol):
 
 @runtime_checkable
 class CategoryTensorScorer(Protocol):
-    """A scorer whose scores of categories need not come to the host."""
+    """A `CategoryScorer` that can leave its scores on its device."""
 
     def category_tensors(self, prefixes: Prefixes) -> dict[str, Tensor]:
         """Return what `CategoryScorer.category_scores` returns, on the scorer's device."""
 
 
-#: Scores held at a time, whatever `block_prefixes` says: 512 MiB of float32.
+#: Maximum number of scores held at a time, whatever `block_prefixes` says: 512 MiB of float32.
 MAX_BLOCK_SCORES = 1 << 27
 
 
@@ -58,15 +58,15 @@ def evaluate(
     candidates: np.ndarray | None = None,
     progress: Progress = SILENT,
 ) -> Outcome:
-    """Score and rank prefixes; memory is bounded by one block of scores.
+    """Score and rank prefixes, holding one block of scores at a time in memory.
 
     Args:
-        scorer: of items, of categories, or of both.
-        prefixes: what to score; see `scored_prefixes`.
-        catalogue: the items that the scorer's columns stand for.
+        scorer: scorer of items, of categories, or of both.
+        prefixes: the prefixes to score; see `scored_prefixes`.
+        catalogue: the catalogue whose rows are the columns of the scores.
         config: cut-offs, block size, and whether the session's own items may be recommended.
-        candidates: bool [R], rows that may be recommended; default: all.
-        progress: is told after each block how many prefixes have been ranked.
+        candidates: which rows may be recommended, bool [R]; default: all.
+        progress: receives the number of ranked prefixes after each block.
 
     Raises:
         M2TRecError: the scores are not numbers.
@@ -102,9 +102,9 @@ def evaluate(
 
 
 def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
-    """Return the prefixes that `evaluation.prefixes` says: all, or sessions without their last event.
+    """Return the prefixes that `evaluation.prefixes` selects: all, or each session without its last event.
 
-    A session whose last event may be no target has no last prefix: training may know what comes before.
+    A session whose last event may not be a target has no such prefix: training may know the events before.
     """
     prefixes = sessions.prefixes()
     if config.prefixes == "all":
@@ -113,19 +113,19 @@ def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
 
 
 def scored_prefixes(sessions: Sessions, config: EvaluationConfig, most: int | None, seed: int) -> Prefixes:
-    """Return the prefixes that are scored: `prefixes_of`, and of these a sample where there are more."""
+    """Return the prefixes to score: a sample of at most `most` prefixes of `prefixes_of`."""
     return sample_prefixes(prefixes_of(sessions, config), most, seed)
 
 
 def why_none(config: Config) -> str:
-    """Say why sessions that follow the rules of data/ may have no prefix that is scored."""
+    """Explain, for a message, why valid sessions may have no prefix to score."""
     if config.evaluation.prefixes == "last" and config.data.targets is not None:
         return "no session ends in an event that may be a target (evaluation.prefixes: last, data.targets)"
     return "no session has two events"
 
 
 def sample_prefixes(prefixes: Prefixes, size: int | None, seed: int) -> Prefixes:
-    """Return `size` prefixes drawn without replacement, in their old order; all if there are no more."""
+    """Return `size` prefixes drawn without replacement, in the original order; all if there are no more."""
     if size is None or size >= len(prefixes):
         return prefixes
     drawn = np.random.default_rng(seed).choice(len(prefixes), size, replace=False)
@@ -136,21 +136,21 @@ def rank_items(scores: Scores, prefixes: Prefixes, ks: tuple[int, ...]) -> ItemR
     """Rank the remaining items of a block of prefixes.
 
     Args:
-        scores: float32 [P, R].
+        scores: scores of all catalogue rows, float32 [P, R].
         prefixes: P prefixes.
-        ks: cut-offs, rising.
+        ks: cut-offs, ascending.
     """
     scores = torch.as_tensor(scores)
     target = rank(scores, prefixes.targets)
     after = events_after(prefixes)
-    # An item counts once, however often it is still to come; unknown ones cannot be told apart.
+    # Each distinct item counts once; events of unknown items, which look the same, count one by one.
     known = after.row != NO_ITEM
     distinct = np.unique(after.prefix[known] * scores.shape[1] + after.row[known])
     prefix, row = np.divmod(distinct, scores.shape[1])
     on_device = _to(prefix, scores)
     values = scores[on_device, _to(row, scores)]
-    # rank(item) <= K says that at most K candidates score as high as it, itself included: its score is
-    # above the (K + 1)-th highest.
+    # rank(item) <= K means that at most K candidates, itself included, score at least as high, so that its
+    # score is above the (K + 1)-th highest.
     best = top_values(scores, max(ks) + 1)
     hits = [values.isfinite() & (values > best[on_device, k]) for k in ks]
     found = [np.bincount(prefix[hit], minlength=len(prefixes)) for hit in torch.stack(hits).cpu().numpy()]
@@ -159,15 +159,15 @@ def rank_items(scores: Scores, prefixes: Prefixes, ks: tuple[int, ...]) -> ItemR
 
 
 def rank_categories(scores: Scores, truth: EncodedColumn) -> np.ndarray:
-    """Rank the next item's category among the values of its vocabulary: the best placed of several.
+    """Rank the next item's category among all values of its vocabulary; of several, the best-ranked one.
 
     Args:
-        scores: float32 [P, V].
-        truth: categories of the P items that came next, one each or some.
+        scores: scores of the vocabulary's ids, float32 [P, V].
+        truth: categories of the P next items, one or several each.
 
     Returns:
-        int64 [P]: UNMEASURED where the next item has no category; UNRANKED where its categories were not
-        in the vocabulary, which nobody can predict.
+        The ranks, int64 [P]: UNMEASURED if the next item has no category; UNRANKED if the vocabulary lacks
+        its categories, so that no scorer can predict them.
     """
     prefix = np.repeat(np.arange(len(truth)), truth.lengths)
     present = truth.values > MISSING
@@ -182,17 +182,17 @@ def rank_categories(scores: Scores, truth: EncodedColumn) -> np.ndarray:
 
 
 def rank(scores: Scores, columns: np.ndarray) -> np.ndarray:
-    """Rank one column of each line, ties counted against it.
+    """Rank one column of each line, with ties counted against it.
 
-    rank = 1 + |{c != column : score(c) >= score(column)}|. A score that is not finite is no candidate's:
-    UNRANKED. A NaN elsewhere counts as ahead, so that broken scores never help.
+    rank = 1 + |{c != column : score(c) >= score(column)}|. A column whose score is not finite is UNRANKED. A
+    NaN in another column counts as higher, so that broken scores never help.
 
     Args:
-        scores: float32 [P, C].
-        columns: int64 [P].
+        scores: the scores, float32 [P, C].
+        columns: column to rank in each line, int64 [P].
 
     Returns:
-        int64 [P].
+        The ranks, int64 [P].
     """
     scores = torch.as_tensor(scores)
     own = scores.gather(1, _to(columns, scores).unsqueeze(1))
@@ -201,7 +201,7 @@ def rank(scores: Scores, columns: np.ndarray) -> np.ndarray:
 
 
 def _count_less(scores: Tensor, than: Tensor) -> Tensor:
-    """Return how many scores of each line are less than that line's value, [P, 1]; int64 [P]."""
+    """Return the number of scores in each line below that line's value in `than`, [P, 1]; int64 [P]."""
     if scores.device.type == "cpu":
         # NumPy counts six times as fast as torch does.
         return torch.from_numpy(np.count_nonzero(scores.numpy() < than.numpy(), axis=1))
@@ -209,14 +209,14 @@ def _count_less(scores: Tensor, than: Tensor) -> Tensor:
 
 
 def top_values(scores: Scores, count: int) -> Tensor:
-    """Return the highest scores of each line, falling, float32 [P, count]; -inf where there are fewer."""
+    """Return the highest scores of each line, descending, float32 [P, count], filled up with -inf."""
     scores = torch.as_tensor(scores)
     best, _ = top(scores, count)
     return torch.nn.functional.pad(best, (0, count - best.shape[1]), value=-torch.inf)
 
 
 def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
-    """Return the columns with the highest scores of each line, best first, int64 [P, count].
+    """Return the columns of the highest scores of each line, best first, int64 [P, count].
 
     NO_ITEM fills up lines that have fewer candidates.
     """
@@ -225,9 +225,9 @@ def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
     return np.pad(rows, ((0, 0), (0, count - rows.shape[1])), constant_values=NO_ITEM)
 
 
-@torch.inference_mode()  # as scores of a model are made in it, and may be written to in it alone
+@torch.inference_mode()  # tensors made in inference mode, as a model's scores are, are only writable in it
 def leave_out(scores: Tensor, block: Prefixes, candidates: np.ndarray | None, session_items: bool) -> None:
-    """Write -inf where no item may be recommended."""
+    """Set the scores of items that must not be recommended to -inf, in place."""
     if candidates is not None:
         scores.masked_fill_(_to(~candidates, scores), -torch.inf)
     if session_items:
@@ -236,7 +236,7 @@ def leave_out(scores: Tensor, block: Prefixes, candidates: np.ndarray | None, se
 
 
 def _to(array: np.ndarray, scores: Tensor) -> Tensor:
-    """Return an array of the host on the device of the scores."""
+    """Copy an array to the device of the scores."""
     return torch.from_numpy(array).to(scores.device)
 
 

@@ -1,4 +1,4 @@
-"""One HTML file with everything: tables, plots, and what they mean. It needs nothing beside it."""
+"""The report, a self-contained HTML file with tables, plots and explanations, and its Markdown version."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from m2trec_merlin.evaluation.tables import (
 )
 from m2trec_merlin.pages import write_page
 
-#: Measurements on ordered slices, by what orders them.
+#: Measurements on ordered slices, by the quantity that orders the slices.
 Breakdowns = Mapping[str, Sequence[Measurement]]
 
 
 def result_tables(measurements: Sequence[Measurement], breakdowns: Breakdowns) -> list[Table]:
-    """Return the tables of a report: by slice, breakdown, cut-off and, where predicted, of categories."""
+    """Return the tables of a report: by slice, breakdown and cut-off, and of categories if predicted."""
     k = max(m.k for m in measurements)
     tables = [
         slice_table(measurements, k, ("HIT", "MRR")),
@@ -40,7 +40,7 @@ def result_tables(measurements: Sequence[Measurement], breakdowns: Breakdowns) -
 def write_markdown(
     title: str, measurements: Sequence[Measurement], breakdowns: Breakdowns, protocol: Sequence[Entry]
 ) -> str:
-    """Return metrics.md."""
+    """Return the content of metrics.md."""
     parts = [f"# {title}\n"]
     parts += [
         f"## {table.title}\n\n{to_markdown(table)}" for table in result_tables(measurements, breakdowns)
@@ -57,14 +57,14 @@ def write_html(
     protocol: Sequence[Entry],
     plots: Mapping[str, str],
 ) -> str:
-    """Return report.html.
+    """Return the content of report.html.
 
     Args:
-        title: of the page.
+        title: title of the page.
         measurements: rows of metrics.json.
-        breakdowns: see there.
-        protocol: see `describe_protocol`.
-        plots: SVG by name.
+        breakdowns: measurements on ordered slices.
+        protocol: result of `describe_protocol`.
+        plots: SVG images by name.
     """
     tables = "".join(
         f'<div class="wide">{to_html(table)}</div>' for table in result_tables(measurements, breakdowns)

@@ -1,4 +1,4 @@
-"""What evaluation leaves behind: metrics.json, breakdowns.json, metrics.md, report.html and plots/."""
+"""The files of an evaluation: metrics.json, breakdowns.json, metrics.md, report.html and plots/."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurr
 from m2trec_merlin.runs.folder import REPORT_PAGE
 from m2trec_merlin.sessions import Sessions
 
-#: Slices of the plots, and of tables of HIT: by what they are ordered.
+#: Ordered slices for plots and tables of HIT, by the quantity that orders them.
 BREAKDOWNS: dict[str, tuple[Slice, ...]] = {
     "training occurrences of the next item": occurrence_slices(),
     "events in the prefix": length_slices(),
@@ -35,16 +35,16 @@ def write_results(
     split: str,
     history: Path | None = None,
 ) -> list[Measurement]:
-    """Measure outcomes and write everything into a folder that exists.
+    """Measure outcomes and write all files into an existing folder.
 
     Args:
-        outcomes: of the scorers, all on the same prefixes.
-        config: of the run.
+        outcomes: outcomes of the scorers, all on the same prefixes.
+        config: configuration of the run.
         catalogue: the items.
-        sessions: those that the prefixes were cut from.
-        folder: where the files go.
-        split: name of the sessions.
-        history: history.json of the training, if there is one, for the learning curve.
+        sessions: the sessions that the prefixes belong to.
+        folder: the folder to write to.
+        split: name of the split that `sessions` are from.
+        history: path of the training's history.json, for the learning curve; it may be missing.
 
     Returns:
         The rows of metrics.json.
@@ -93,8 +93,8 @@ def draw_plots(
     """Return the plots as SVG, by name; those without data are left out.
 
     Args:
-        measurements: on the slices of the tables.
-        breakdowns: measurements on ordered slices, by what orders them.
+        measurements: measurements on the slices of the tables.
+        breakdowns: measurements on ordered slices.
         histories: records of history.json by model.
         k: cut-off of HIT.
     """

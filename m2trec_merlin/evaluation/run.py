@@ -26,20 +26,21 @@ def evaluate_model(
 ) -> Path:
     """Compare the model of a run with the baselines and write `evaluation/`, or `evaluation_valid/`.
 
+    If a mixture is served (`serving.mixture`), it is measured in addition to the model alone.
+
     Args:
-        config: of the run; the model and its data are taken as the model was trained.
-        split: whose sessions are scored; what is chosen by hand is chosen on `valid`.
-        force: measure again even if the result is current.
-        progress: is told where the model was trained otherwise than configured, and how far scoring is.
+        config: configuration of the run; data and model are taken as the model was trained.
+        split: the split to score; use `valid` for choices made by hand.
+        force: whether to measure again even if the result is current.
+        progress: receives differences from the settings of the training, and the progress of scoring.
 
     Returns:
-        The folder of metrics, plots and report. Where a mixture is served (`serving.mixture`), it is measured
-        beside the model alone.
+        The folder of metrics, plots and report.
 
     Raises:
-        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other;
-            nothing can be written there, or another process is at work there.
-        MissingDependencyError: what `tracking` asks for is not installed.
+        ArtifactError: `preprocess` or `train` has not run, or they ran with settings that do not fit each
+            other; or the folder is not writable, or another process is working in it.
+        MissingDependencyError: a package that `tracking` needs is not installed.
     """
     from m2trec_merlin.model.trained_run import run_as_trained
 
@@ -55,7 +56,7 @@ def evaluate_model(
 
 def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path:
     output = run.evaluation_of(split)
-    # The lock of the step is that of the evaluation on test sessions.
+    # Locking the step recovers `evaluation/` only.
     recover(output)
     catalogue = Catalogue.load(run.catalogue)
     known = known_before(run, catalogue, split)
@@ -78,15 +79,13 @@ def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path
 def our_scorers(
     run: Run, catalogue: Catalogue, known: Known, progress: Progress = SILENT
 ) -> list[ItemScorer]:
-    """Return the model of a run, and last what is served: mixed with its neighbours, and new items boosted.
-
-    The model is the only one where it is served alone.
+    """Return the model of a run and, unless it is served alone, the served mixture with boosted new items.
 
     Args:
-        run: as its model was trained.
-        catalogue: of the run.
-        known: among whose sessions neighbours are looked for.
-        progress: is told on which device the model scores.
+        run: run with the settings that its model was trained with.
+        catalogue: catalogue of the run.
+        known: known sessions, among which neighbours are searched.
+        progress: receives the device that the model scores on.
 
     Raises:
         ArtifactError: the model was not trained, or not on this catalogue.

@@ -1,4 +1,4 @@
-"""What is served, as a scorer: the model mixed with neighbours, new items lifted by what is configured."""
+"""Scorers that score as the server does: the model mixed with neighbours, and with new items boosted."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class WithoutUnknown:
-    """A scorer that is handed sessions as a server reads them: without the items that its catalogue lacks.
+    """A scorer that reads sessions as a server does: without the items that its catalogue lacks.
 
-    Where none is left, the items most frequent in training are recommended. See `as_served`.
+    If no item is left, it recommends the items most frequent in training. See `as_served`.
 
     Args:
-        scorer: of what is served.
-        catalogue: of its model.
+        scorer: the scorer to call with known items.
+        catalogue: catalogue of the scorer's model.
     """
 
     def __init__(self, scorer: ItemScorer, catalogue: Catalogue) -> None:
@@ -51,14 +51,14 @@ class WithoutUnknown:
         return scores
 
     def _known_part(self, prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
-        """See `_without_unknown`: the same for all that is asked of a block, so that it is encoded once."""
+        """Return `_without_unknown`, the same objects for the same block, so that it is encoded once."""
         if self._last is None or self._last[0] is not prefixes:
             self._last = (prefixes, *_without_unknown(prefixes))
         return self._last[1:]
 
 
 class CategoriesWithoutUnknown(WithoutUnknown):
-    """The same of a scorer of categories, too: where no item is left, none is predicted."""
+    """`WithoutUnknown` for a scorer that also scores categories; if no item is left, it predicts none."""
 
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
         """See `CategoryScorer.category_scores`."""
@@ -73,12 +73,12 @@ class CategoriesWithoutUnknown(WithoutUnknown):
 
 
 class Boosted:
-    """A scorer, with `serving.new_item_boost` added to the items that never sold in training.
+    """A scorer that adds `serving.new_item_boost` to the scores of items without training occurrences.
 
     Args:
-        scorer: of what is served otherwise.
-        catalogue: of its model.
-        boost: to add.
+        scorer: the scorer whose scores are boosted.
+        catalogue: catalogue of the scorer's model.
+        boost: the number to add.
     """
 
     def __init__(self, scorer: ItemScorer, catalogue: Catalogue, boost: float) -> None:
@@ -94,13 +94,13 @@ class Boosted:
 
 
 def as_served(scorer: ItemScorer, catalogue: Catalogue) -> ItemScorer:
-    """Return a scorer of a run, with sessions read as a server reads them."""
+    """Wrap a scorer so that it reads sessions as a server does."""
     kind = CategoriesWithoutUnknown if isinstance(scorer, CategoryScorer) else WithoutUnknown
     return kind(scorer, catalogue)
 
 
 def _without_unknown(prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
-    """Return which prefixes hold a known item, int64, and these without the unknown ones."""
+    """Return the indices of prefixes that hold a known item, int64, and these without unknown items."""
     each = prefixes.sessions.cut(prefixes.sessions.offsets[prefixes.session], prefixes.length + 1)
     wanted = each.rows != NO_ITEM
     wanted[each.offsets[1:] - 1] = True  # targets
@@ -112,12 +112,12 @@ def _without_unknown(prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
 
 
 def mixture_of(weights: Weights, catalogue: Catalogue, known: Known, model: ModelScorer) -> Mixture:
-    """Mix a model with what the export writes beside it.
+    """Mix a model with the views that an export would write.
 
     Args:
-        weights: of the views; those that count nothing are left out.
-        catalogue: of the model.
-        known: when the sessions come that are scored.
+        weights: weights of the mixture; views of weight 0 are left out.
+        catalogue: catalogue of the model.
+        known: the sessions known before those that are scored.
         model: the model as a scorer.
     """
     views = views_of(weights.views(), catalogue, known.sessions)
@@ -126,19 +126,19 @@ def mixture_of(weights: Weights, catalogue: Catalogue, known: Known, model: Mode
 
 
 def views_of(names: Sequence[str], catalogue: Catalogue, sessions: Sessions) -> dict[str, MixedView]:
-    """Return views by name, but for those that have nothing to say.
+    """Fit views; those that can score nothing are left out.
 
     Args:
-        names: wanted, of `VIEWS`.
-        catalogue: of the model.
-        sessions: that are known.
+        names: names of the views, as in `VIEWS`.
+        catalogue: catalogue of the model.
+        sessions: known sessions.
     """
     found = {name: VIEWS[name].fit(catalogue, sessions) for name in names}
     return {name: view for name, view in found.items() if view is not None}
 
 
 def model_scorer(run: Run, catalogue: Catalogue, progress: Progress = SILENT) -> ModelScorer:
-    """Return the model of a run alone, on the device of `evaluation.device`."""
+    """Return the model of a run as a scorer, without a mixture, on the device of `evaluation.device`."""
     from m2trec_merlin.model.scoring import ModelScorer
     from m2trec_merlin.model.storage import load_model
 

@@ -1,4 +1,4 @@
-"""Parts of the prefixes that are reported apart. Add one to `SLICES` and every table shows it."""
+"""Slices: parts of the prefixes that are reported separately. Every table shows those in `SLICES`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.sessions import Prefixes, Sessions
 
-#: Name of the slice of every prefix.
+#: Name of the slice of all prefixes.
 ALL = "All"
 
 Mask = Callable[[Prefixes, Catalogue, EvaluationConfig], np.ndarray]
@@ -24,8 +24,8 @@ class Slice:
 
     Attributes:
         name: heading of its columns.
-        meaning: which prefixes it holds; `{tail}` stands for the threshold of tail items.
-        mask: from prefixes, catalogue and settings to bool [P].
+        meaning: a description of its prefixes; `{tail}` stands for the threshold of tail items.
+        mask: function of prefixes, catalogue and settings that selects prefixes, bool [P].
     """
 
     name: str
@@ -34,7 +34,7 @@ class Slice:
 
 
 def all_prefixes(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
-    """Select everything."""
+    """Select all prefixes."""
     return np.ones(len(prefixes), dtype=bool)
 
 
@@ -45,12 +45,12 @@ def sparse(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -
 
 
 def tail_target(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
-    """Select the prefixes whose next item is a tail item, never seen ones included."""
+    """Select the prefixes whose next item is a tail item, including items never seen in training."""
     return np.asarray(catalogue.train_counts[prefixes.targets] < config.sparse_below)
 
 
 def rare_target(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
-    """Select the prefixes whose next item is a tail item that was seen."""
+    """Select the prefixes whose next item is a tail item that was seen in training."""
     return tail_target(prefixes, catalogue, config) & ~cold_target(prefixes, catalogue, config)
 
 

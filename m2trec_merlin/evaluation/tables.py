@@ -18,9 +18,9 @@ class Cell:
     """One number of a table.
 
     Attributes:
-        value: in percent; None if nothing was measured.
+        value: the number in percent; None if nothing was measured.
         margin: the larger distance from the value to an end of its interval; None if unknown.
-        best: no line has a higher value in this column.
+        best: whether no line has a higher value in this column.
     """
 
     value: float | None = None
@@ -40,7 +40,7 @@ class Table:
     """A table whose columns form groups.
 
     Attributes:
-        title: above the table.
+        title: title above the table.
         groups: heading of each group, and the headings of its columns.
         lines: name of each model, and its cells.
     """
@@ -66,7 +66,7 @@ def slice_table(
 
 
 def breakdown_table(measurements: Sequence[Measurement], k: int, by: str) -> Table:
-    """Show HIT at one cut-off, a column for each of some ordered slices that has prefixes."""
+    """Show HIT at one cut-off, with a column for each ordered slice that has prefixes."""
     names = _distinct(m.slice for m in measurements if m.n)
     groups = [(by, [_slice_heading(measurements, name) for name in names])]
     columns = [(name, "HIT", k) for name in names]
@@ -83,7 +83,7 @@ def cut_off_table(measurements: Sequence[Measurement]) -> Table:
 
 
 def category_table(measurements: Sequence[Measurement]) -> Table | None:
-    """Show category HIT, a group for each attribute and a column for each cut-off; None without any."""
+    """Show category HIT, a group per attribute and a column per cut-off; None without predictions."""
     ks = sorted({m.k for m in measurements})
     metrics = _distinct(m.metric for m in measurements if m.metric.startswith("HIT["))
     if not metrics:

@@ -8,22 +8,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Columns of a group. Groups are as small as is still one pass over the scores and little work behind it.
+#: Number of columns in a group: small, for little work after the one pass over the scores.
 _GROUP = 64
 
 
 def top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return the highest scores of each line, falling, and their columns; of equal ones any.
+    """Return the highest scores of each line, descending, and their columns; ties are broken arbitrarily.
 
-    They lie in the groups of columns with the highest maxima, which one pass over the scores finds.
+    They lie in the groups of columns with the highest maxima, which take one pass over the scores;
     `torch.topk` takes several.
 
     Args:
-        scores: [P, R], on any device.
-        count: K; fewer come back where R is less.
+        scores: the scores, [P, R], on any device.
+        count: K; fewer are returned if R is less.
 
     Returns:
-        Scores [P, K], and int64 [P, K].
+        The scores, [P, K], and their columns, int64 [P, K].
     """
     kept, n_groups = min(count, scores.shape[1]), scores.shape[1] // _GROUP
     if 2 * kept > n_groups:

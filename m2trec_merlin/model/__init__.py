@@ -1,4 +1,4 @@
-"""The model: item encoder, session encoder, tasks, and how they are put together and stored."""
+"""The model: item encoder, session encoder, tasks, and code that composes and stores them."""
 
 from m2trec_merlin.merlin_adapter import prepare_merlin
 

@@ -1,4 +1,4 @@
-"""One encoder for each layout of attributes: encoded values in, a vector per item out.
+"""One encoder per attribute layout: turns encoded values into a vector per item.
 
 Shapes: n items, V flat list values, d the attribute's width.
 """
@@ -21,11 +21,11 @@ from m2trec_merlin.model.sparse_table import SparseTable
 
 
 class AttributeEncoder(nn.Module):
-    """The seam: reads its own entries of the encoded attributes.
+    """Base class of the encoders; each reads the entries of its own attribute.
 
     Attributes:
-        name: of the attribute.
-        width: d, the length of the vectors it returns.
+        name: name of the attribute.
+        width: d, the length of the returned vectors.
     """
 
     def __init__(self, name: str, width: int) -> None:
@@ -34,22 +34,22 @@ class AttributeEncoder(nn.Module):
         self.width = width
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Return vectors, float32 [n, d]."""
+        """Return one vector per item, float32 [n, d]."""
         raise NotImplementedError
 
 
 class ListEncoder(AttributeEncoder):
-    """Text and multi-categorical attributes: embed every value, then pool (Eq. 3).
+    """Encodes text and multi-categorical attributes: embeds every value, then pools (Eq. 3).
 
     Args:
-        name: of the attribute.
-        vocabulary_size: ids, the reserved ones included.
+        name: name of the attribute.
+        vocabulary_size: number of ids, the reserved ones included.
         width: d.
         pooling: `mean` or `max` over an item's values.
-        dropout: in training half of it is the share of items whose value is hidden, and of unknown values:
-            serving meets both, so the vectors that stand for them have to be trained.
-        pair_buckets: rows of a table for pairs of neighbouring values, found by a hash; 0 for none. What
-            a title says lies in "almond milk" as much as in "almond" and "milk".
+        dropout: twice the share of items whose list is replaced by "missing" in training, and twice the share
+            of values replaced by "unknown". Serving meets both, so their vectors have to be trained.
+        pair_buckets: rows of a table for hashed pairs of neighbouring values; 0 for none. The meaning of a
+            title lies in "almond milk" as much as in "almond" and "milk".
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class ListEncoder(AttributeEncoder):
         self.dropout = dropout
         self.pairs = SparseTable(pair_buckets, width) if pair_buckets else None
         if self.pairs is not None:
-            # Pairs that training never saw say nothing, rather than something random.
+            # Pairs that training never saw add nothing, rather than noise.
             nn.init.zeros_(self.pairs.weight)
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Pool the embeddings of the lists of `NAME`."""
+        """Pool the embeddings of each item's list."""
         lists = lists_of(attributes, self.name)
         if self.training and self.dropout:
             values = _hide(lists.values, self.dropout / 2, OUT_OF_VOCABULARY)
@@ -86,7 +86,7 @@ class ListEncoder(AttributeEncoder):
 
 
 class CategoricalEncoder(AttributeEncoder):
-    """One value per item: an embedding look-up (Eq. 2)."""
+    """Encodes attributes with one value per item: an embedding look-up (Eq. 2)."""
 
     def __init__(self, name: str, embedding: nn.Embedding, dropout: float) -> None:
         super().__init__(name, embedding.embedding_dim)
@@ -95,7 +95,7 @@ class CategoricalEncoder(AttributeEncoder):
         self.dropout = dropout
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Embed `NAME`, int64 [n]."""
+        """Embed the attribute's ids, int64 [n]."""
         values = attributes[self.name]
         if self.training and self.dropout:
             values = _hide(values, self.dropout / 2, OUT_OF_VOCABULARY)
@@ -104,30 +104,30 @@ class CategoricalEncoder(AttributeEncoder):
 
 
 class NumericEncoder(AttributeEncoder):
-    """The normalised value itself, as in the paper (d = 1)."""
+    """Passes the normalised number through, as in the paper (d = 1)."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, 1)
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Return `NAME`, float32 [n], as a column."""
+        """Return the attribute's numbers, float32 [n], as a column [n, 1]."""
         return attributes[self.name].unsqueeze(1)
 
 
 class VectorEncoder(AttributeEncoder):
-    """A vector made elsewhere (image, sentence): a linear projection."""
+    """Projects a vector that was computed elsewhere (image, sentence) linearly."""
 
     def __init__(self, name: str, size: int, width: int) -> None:
         super().__init__(name, width)
         self.projection = nn.Linear(size, width)
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Project `NAME`, float32 [n, size]."""
+        """Project the attribute's vectors, float32 [n, size]."""
         return self.projection(attributes[self.name])
 
 
 def embedding_width(vocabulary_size: int, config: ModelConfig) -> int:
-    """Return an embedding width proportional to the vocabulary, a multiple of 8 within the limits."""
+    """Return an embedding width proportional to the vocabulary size: a multiple of 8 within the limits."""
     wanted = 8 * math.ceil(vocabulary_size * config.dim_per_value / 8)
     return min(max(wanted, config.min_dim), config.max_dim)
 
@@ -135,13 +135,13 @@ def embedding_width(vocabulary_size: int, config: ModelConfig) -> int:
 def build_attribute_encoder(
     field: Field, attribute: Attribute | None, config: ModelConfig, width: int | None = None
 ) -> AttributeEncoder:
-    """Return the encoder for one attribute, by the layout of its values.
+    """Build the encoder for one attribute, by the layout of its values.
 
     Args:
-        field: the attribute in the catalogue.
-        attribute: its configuration; None for the id pseudo-attribute, whose width is the model's.
-        config: of the model.
-        width: d, if it is settled already: a vocabulary may have grown since.
+        field: name, layout and size of the encoded attribute.
+        attribute: its configuration; None for the item id, whose embedding has the width of the model.
+        config: model settings.
+        width: d, to keep that of an earlier model although the vocabulary has grown; None to compute it.
     """
     if attribute is None:
         return CategoricalEncoder(field.name, SparseTable(field.size, config.width), 0.0)
@@ -178,5 +178,5 @@ _BUILDERS: dict[Layout, Callable[[Field, Embedding, ModelConfig], AttributeEncod
 
 
 def _hide(values: Tensor, share: float, replacement: int) -> Tensor:
-    """Replace a random share of the values."""
+    """Replace a random share of the values by `replacement`."""
     return values.masked_fill(torch.rand(values.shape, device=values.device) < share, replacement)

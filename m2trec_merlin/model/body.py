@@ -24,7 +24,7 @@ class CatalogueInput(nn.Module):
     """The input block: turns catalogue rows into item vectors.
 
     Attributes:
-        schema: Merlin schema of what the model is fed.
+        schema: Merlin schema of the model's input.
     """
 
     def __init__(self, catalogue: CatalogueTensors, item_encoder: ItemEncoder, schema: Schema) -> None:
@@ -34,7 +34,7 @@ class CatalogueInput(nn.Module):
         self.schema = schema
 
     def forward(self, rows: Tensor) -> ItemVectors:
-        """Item vectors of catalogue rows, int64 [n]."""
+        """Return the item vectors of catalogue rows, int64 [n]."""
         items: ItemVectors = self.item_encoder(self.catalogue(rows))
         return items
 
@@ -48,7 +48,7 @@ class SessionBody(BlockBase):
         self.session_encoder = session_encoder
 
     def output_size(self, input_size: object = None) -> torch.Size:
-        """[P, D], as Transformers4Rec asks for it."""
+        """Return [P, D], the output shape that Transformers4Rec asks for; -1 stands for P."""
         return torch.Size([-1, self.session_encoder.width])
 
     def forward_output_size(self, input_size: object) -> torch.Size:
@@ -56,15 +56,15 @@ class SessionBody(BlockBase):
         return self.output_size()
 
     def forward(self, inputs: SessionBatch, training: bool = False, testing: bool = False) -> EncodedPrefixes:
-        """Encode a batch.
+        """Encode a batch of sessions.
 
         Args:
             inputs: sessions.
             training: encode every prefix that has a target.
-            testing: likewise.
+            testing: encode the same prefixes.
 
         Returns:
-            All prefixes with their targets, session by session; without `training` and `testing` whole
+            With `training` or `testing`, prefixes with their targets, session by session; otherwise whole
             sessions, without targets.
         """
         if not training and not testing:
@@ -95,7 +95,7 @@ class SessionBody(BlockBase):
         return x_ED
 
     def _encode_items(self, rows_E: Tensor, also: Tensor | None = None) -> tuple[Tensor, ItemVectors, Tensor]:
-        """Encode each distinct row once, then hand the vectors, [E, I], to the events."""
+        """Encode each distinct row once; return these rows, their items, and a vector per event, [E, I]."""
         rows = distinct_rows(rows_E if also is None else torch.cat([rows_E, also]))
         items: ItemVectors = self.inputs(once(rows))
         return rows, items, items.take(torch.searchsorted(rows, rows_E)).described

@@ -1,6 +1,6 @@
-"""The catalogue as tensors: look rows up, get their encoded attributes.
+"""The catalogue as tensors: looks up the encoded attributes of catalogue rows.
 
-Shapes: N catalogue rows, NO_ITEM included, n rows asked for, V flat list values.
+Shapes: N catalogue rows, NO_ITEM included, n requested rows, V flat list values.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ from m2trec_merlin.encoded import (
 from m2trec_merlin.frames import Frames
 from m2trec_merlin.model.lists import Lists
 
-#: Encoded attributes of n items, by the names of their tensors (`encoded.Field.tensor_names`). Lists that are
-#: filled up, [n, K] (see `Lists`), have no offsets.
+#: Encoded attributes of n items, by tensor name (`encoded.Field.tensor_names`). Padded lists, [n, K] (see
+#: `Lists`), have no offsets.
 EncodedAttributes = dict[str, Tensor]
 
-#: Places a value that lists may be filled up to on a GPU; it is asked where the longest list is longer.
+#: On a GPU, lists are padded if that takes at most this many places per value. Attributes with longer lists
+#: stay ragged, and each look-up waits for the GPU to tell their total length.
 MOST_PLACES = 8
 
 
 def id_column(catalogue: Catalogue) -> EncodedColumn:
     """Return the item id as a categorical attribute, for the id-based variants only.
 
-    Training items have an id each; all others share the out-of-vocabulary id.
+    Each training item has an id of its own; all other items share the out-of-vocabulary id.
     """
     rows = np.arange(catalogue.n_rows, dtype=np.int64)
     seen = (rows != NO_ITEM) & (rows <= catalogue.n_seen)
@@ -49,13 +50,13 @@ def id_column(catalogue: Catalogue) -> EncodedColumn:
 
 
 class CatalogueTensors(nn.Module):
-    """Holds the attributes of all rows; they are data, so they are not saved with the model.
+    """The attributes of all catalogue rows as buffers; they are data, so they are not saved with the model.
 
     Args:
         columns: the attributes to hold.
 
     Attributes:
-        ragged: names of those whose longest list is too long to fill others up to it on a GPU.
+        ragged: names of the attributes whose longest list is too long for padding on a GPU.
     """
 
     def __init__(self, columns: list[EncodedColumn]) -> None:
@@ -82,11 +83,11 @@ class CatalogueTensors(nn.Module):
         )
 
     def read(self, frames: Frames, path: Path) -> None:
-        """Replace the attributes by those of a catalogue's file, read into the memory of `frames`.
+        """Replace the attributes by those in a catalogue file, read into the memory that `frames` uses.
 
         Args:
-            frames: that read.
-            path: line i holds row i + 1 of the catalogue that this was made from.
+            frames: library of data frames that reads the file.
+            path: the file; line i holds row i + 1 of the catalogue.
         """
         for field in self.fields:
             if field.name == ITEM_ID:
@@ -102,7 +103,7 @@ class CatalogueTensors(nn.Module):
             self._put(f"{field.name}{VALUES}", values, 1)
 
     def _put(self, name: str, values: Tensor, n_first: int) -> None:
-        """Hold values behind those of row NO_ITEM, of which there are `n_first`."""
+        """Replace a buffer's values, but keep its first `n_first`, which belong to row NO_ITEM."""
         first = self.get_buffer(name)[:n_first]
         self.register_buffer(
             name, torch.cat([first.to(values.device), values.to(first.dtype)]), persistent=False
@@ -128,19 +129,19 @@ class CatalogueTensors(nn.Module):
 
 
 def lists_of(attributes: EncodedAttributes, name: str) -> Lists:
-    """Return the ids of an attribute as lists, of one place each where items have one id."""
+    """Return the ids of an attribute as lists; an attribute with one id per item gives lists of one place."""
     if name in attributes:
         return Lists(attributes[name].unsqueeze(1), None)
     return Lists(attributes[f"{name}{VALUES}"], attributes.get(f"{name}{OFFSETS}"))
 
 
 def on_device(columns: EncodedItems, device: torch.device | str = "cpu") -> EncodedAttributes:
-    """Return encoded columns as tensors."""
+    """Return encoded columns as tensors on a device."""
     return {name: torch.from_numpy(array).to(device) for name, array in to_tensors(columns).items()}
 
 
 def take_filled(values: Tensor, offsets: Tensor, rows: Tensor, longest: int) -> Tensor:
-    """Gather lists from a ragged table, filled up with PADDING to the longest one, [n, longest]."""
+    """Gather lists from a ragged table, padded with PADDING to `longest`, [n, longest]."""
     starts, ends = offsets[rows].unsqueeze(1), offsets[rows + 1].unsqueeze(1)
     places = starts + torch.arange(longest, device=rows.device)
     return values[places.clamp(max=len(values) - 1)].masked_fill(places >= ends, PADDING)
@@ -150,9 +151,9 @@ def take_ragged(values: Tensor, offsets: Tensor, rows: Tensor) -> tuple[Tensor, 
     """Gather lists from a ragged table.
 
     Args:
-        values: [V] all lists, one behind the other.
-        offsets: int64 [N + 1], where each list starts.
-        rows: int64 [n], lists to gather.
+        values: all lists, concatenated, [V].
+        offsets: where each list starts, int64 [N + 1].
+        rows: indices of the lists to gather, int64 [n].
 
     Returns:
         The gathered values and their offsets, int64 [n + 1].
@@ -162,9 +163,10 @@ def take_ragged(values: Tensor, offsets: Tensor, rows: Tensor) -> tuple[Tensor, 
 
 
 def ragged_entries(offsets: Tensor, rows: Tensor, total: int | None = None) -> tuple[Tensor, Tensor]:
-    """Return where the values of some lists stand in a ragged table, and their offsets; see `take_ragged`.
+    """Return the positions of some lists' values in a ragged table, and the lists' new offsets.
 
-    `total` is their number of values, where it is known: a GPU need not be asked for it.
+    The arguments are those of `take_ragged`. `total` is the number of values in these lists, if known;
+    without it a GPU is waited for.
     """
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts

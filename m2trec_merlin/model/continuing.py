@@ -1,4 +1,4 @@
-"""Take over what an earlier model learned, where vocabularies have grown and items stand in other rows."""
+"""Copies an earlier model's weights although vocabularies have grown and items have other rows."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from m2trec_merlin.model.tasks import NextAttribute
 def take_over(model: M2TRec, earlier: M2TRec, row_of: np.ndarray) -> None:
     """Replace a new model's weights by those of an earlier one.
 
-    A value that is new to a vocabulary starts as the unknown value, whose place it had in the earlier model.
-    Items that are new to training start as in a new model, and so do the outputs for new values. What is
-    fitted to the catalogue before training (`fit_before_training`) is left as it is.
+    A value that is new to a vocabulary starts with the vector of the unknown value, which stood for it in the
+    earlier model. Items that are new to training start as in a new model, and so do the outputs for new
+    values. What is fitted to the catalogue before training (`fit_before_training`) is left as it is.
 
     Args:
-        model: built with the same settings and widths over a catalogue that extends the earlier one's
-            vocabularies.
+        model: the new model, with the same settings and widths; its vocabularies extend the earlier ones.
         earlier: the trained model.
-        row_of: int64 [rows of the earlier catalogue], rows of the same items now; NO_ITEM for those gone.
+        row_of: current catalogue row of each earlier row's item, int64 [rows of the earlier catalogue];
+            NO_ITEM for items that are gone.
     """
     n_before, n_now = earlier.next_item_task.n_seen, model.next_item_task.n_seen
     then = np.arange(NO_ITEM + 1, n_before + 1)
@@ -52,7 +52,7 @@ def take_over(model: M2TRec, earlier: M2TRec, row_of: np.ndarray) -> None:
 
 
 def _tables_of_items(model: M2TRec) -> Iterator[tuple[str, int]]:
-    """Yield the weights with a row for each training item, and what lies before the row of item 1, less 1."""
+    """Yield the names of weights that have a row per training item, and that row minus the catalogue row."""
     head = model.next_item_head
     in_head = {id(module) for module in head.modules() if isinstance(module, SparseTable)}
     for name, module in model.named_modules():
@@ -63,7 +63,7 @@ def _tables_of_items(model: M2TRec) -> Iterator[tuple[str, int]]:
 
 
 def _tables_of_values(model: M2TRec) -> Iterator[tuple[str, bool]]:
-    """Yield the weights with a row for each value of a vocabulary, and whether one stands for the unknown."""
+    """Yield the names of weights with a row per value of a vocabulary, and whether "unknown" has a row."""
     for name, module in model.named_modules():
         if isinstance(module, CategoricalEncoder | ListEncoder) and module.name != ITEM_ID:
             yield f"{name}.embedding.weight", True

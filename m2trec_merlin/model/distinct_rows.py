@@ -1,7 +1,7 @@
-"""Each row of a batch once, without asking a GPU how many there are.
+"""Distinct rows of a batch, without waiting for a GPU.
 
-How many rows differ is known to the device alone, and waiting for it at every step is what a step then costs.
-So on a GPU as many rows come back as went in, and those that repeat another one stand for nothing.
+Only the device knows how many rows differ, and waiting for that number would dominate the time of a step.
+So on a GPU as many rows are returned as were given, and repeated ones are marked to be ignored.
 
 Shape legend: n rows.
 """
@@ -17,13 +17,13 @@ from m2trec_merlin.encoded import NO_ITEM
 def distinct_rows(rows: Tensor) -> Tensor:
     """Return rows, int64 [n], in ascending order: each once, or on a GPU as often as it was given.
 
-    `torch.searchsorted` finds the first of equals, which is the one that counts: see `once`.
+    `torch.searchsorted` finds the first of equal rows, which is the one that `once` keeps.
     """
     return rows.unique() if rows.device.type == "cpu" else rows.sort().values
 
 
 def once(rows: Tensor) -> Tensor:
-    """Return ascending rows with NO_ITEM in the place of those that repeat the one before."""
+    """Replace each row that repeats the one before, in ascending rows, by NO_ITEM."""
     if rows.device.type == "cpu":
         return rows
     repeats = torch.nn.functional.pad(rows[1:] == rows[:-1], (1, 0))
@@ -31,11 +31,11 @@ def once(rows: Tensor) -> Tensor:
 
 
 def without(rows: Tensor, others: Tensor) -> Tensor:
-    """Return rows that are not among the others; on a GPU NO_ITEM stands in the place of those that are.
+    """Return the rows that are not among the others; on a GPU, rows that are become NO_ITEM instead.
 
     Args:
-        rows: distinct, ascending.
-        others: ascending, one at least.
+        rows: distinct rows, ascending.
+        others: rows to exclude, ascending, at least one.
     """
     if rows.device.type == "cpu":
         return rows[~torch.isin(rows, others, assume_unique=True)]

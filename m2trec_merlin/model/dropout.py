@@ -1,4 +1,4 @@
-"""Dropout that does not dominate training on a CPU."""
+"""Dropout that is fast on a CPU."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch.nn import functional as F
 
 
 class Dropout(nn.Module):
-    """Zero a random share of the values and scale the others up.
+    """Zeroes a random share of the values and scales the others up.
 
     On a CPU, torch draws one random number per value, which took a tenth of a training step. Here one
-    64-bit number decides over eight values; the share is therefore rounded to a multiple of 1/256, and
-    the others are scaled by exactly what was dropped.
+    64-bit number decides on eight values; the share is therefore rounded to a multiple of 1/256, and
+    the remaining values are scaled to match the rounded share.
     """
 
     def __init__(self, share: float) -> None:
@@ -21,7 +21,7 @@ class Dropout(nn.Module):
         self.threshold = round(share * 256)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop in training mode; any shape."""
+        """Apply dropout in training mode, to a tensor of any shape."""
         if not self.training or self.threshold == 0:
             return x
         if x.device.type != "cpu":

@@ -1,4 +1,4 @@
-"""What the body hands to the tasks: session vectors of prefixes, their items, and their targets.
+"""The body's output, and the tasks' input: session vectors of prefixes, their items, and their targets.
 
 Shape legend: P prefixes, D width, U distinct rows of the batch, M (prefix, item) pairs, B sessions, L longest
 session, E events in all.
@@ -18,15 +18,15 @@ from m2trec_merlin.model.session_batch import SessionBatch, prefix_pairs
 
 @dataclass(frozen=True)
 class EncodedPrefixes:
-    """Prefixes of a batch, and what they are compared with.
+    """Session vectors of a batch's prefixes, with the batch's items.
 
     Attributes:
-        vectors: float32 [P, D], session vectors.
-        targets: int64 [P], catalogue row of the next item; NO_ITEM where none is asked for (serving).
-        rows: int64 [U], distinct catalogue rows of the prefixes and their targets, ascending; see
+        vectors: session vectors, float32 [P, D].
+        targets: catalogue row of the next item, int64 [P]; NO_ITEM where there is no target.
+        rows: distinct catalogue rows of the prefixes and their targets, ascending, int64 [U]; see
             `distinct_rows`.
-        items: their item vectors.
-        history: the items each prefix holds.
+        items: item vectors of `rows`.
+        history: the items that each prefix holds.
     """
 
     vectors: Tensor
@@ -38,13 +38,13 @@ class EncodedPrefixes:
 
 @dataclass(frozen=True)
 class History:
-    """Pairs (prefix, known item of that prefix), each item once at its most recent occurrence.
+    """Pairs of a prefix and a known item in it, each item once at its most recent occurrence.
 
     Attributes:
-        prefix: int64 [M], index of the prefix, ascending.
-        rows: int64 [M], catalogue row of the item; NO_ITEM marks what is no pair (on a GPU, which is not
-            asked how many pairs there are).
-        distance: int64 [M], events between the end of the prefix and the item: 0 is the last event.
+        prefix: index of the prefix, ascending, int64 [M].
+        rows: catalogue row of the item, int64 [M]; NO_ITEM marks entries to be ignored (on a GPU, where
+            counting the pairs would mean waiting).
+        distance: number of events between the item and the prefix's end, int64 [M]; 0 for the last event.
     """
 
     prefix: Tensor
@@ -56,16 +56,16 @@ def prefix_history(batch: SessionBatch, ends: Tensor, n_pairs: int | None = None
     """List the items of some prefixes.
 
     Args:
-        batch: the sessions they are prefixes of.
-        ends: int64 [P], the last event of each, its index among the E events.
-        n_pairs: events of all these prefixes together, where the host knows it.
+        batch: the sessions that the prefixes belong to.
+        ends: index of each prefix's last event among the E events, int64 [P].
+        n_pairs: number of events of all these prefixes together, if the host knows it.
     """
     rows_BL = batch.packing.pad(batch.rows)
     longest = rows_BL.shape[1]
     steps = torch.arange(longest, device=rows_BL.device)
     same_later_BLL = (rows_BL.unsqueeze(2) == rows_BL.unsqueeze(1)) & (steps > steps.unsqueeze(1))
     again_BL = torch.where(same_later_BLL, steps, longest).amin(2)
-    # An item counts until it comes again: an unknown one never does.
+    # An event counts in all prefixes that end before its item comes again; an unknown item never counts.
     again_E = batch.packing.pack(again_BL.masked_fill(rows_BL == NO_ITEM, 0))
     end_P = batch.packing.position[ends]
     prefix, distance = prefix_pairs(end_P + 1, n_pairs)

@@ -1,4 +1,4 @@
-"""Attributes of events to what is added to the item vectors at their positions.
+"""The encoder of event attributes: one vector per event, added to the item vector at its position.
 
 Shapes: E events, D width of the session encoder.
 """
@@ -18,13 +18,13 @@ from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device, 
 
 
 class EventEncoder(nn.Module):
-    """Encodes every attribute of an event, and projects all of them together to one vector.
+    """Encodes every attribute of an event and projects the results together to one vector.
 
-    It starts as nothing: the projection is learned from zeros.
+    The projection starts at zero, so before training event attributes change nothing.
 
     Args:
-        encoders: of the attributes.
-        fields: what these are encoded to, in the same order.
+        encoders: one encoder per attribute.
+        fields: fields of the attributes, in the same order.
         width: D.
     """
 
@@ -37,15 +37,15 @@ class EventEncoder(nn.Module):
 
     @property
     def widths(self) -> dict[str, int]:
-        """Length of each attribute's vectors, by name."""
+        """Vector length of each attribute, by name."""
         return {encoder.name: encoder.width for encoder in self._encoders()}
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Return a vector an event, [E, D]."""
+        """Return one vector per event, [E, D]."""
         return self.project(torch.cat([encoder(attributes) for encoder in self._encoders()], dim=1))
 
     def missing(self, count: int, device: torch.device) -> EncodedAttributes:
-        """Return the attributes of events of which none is known."""
+        """Return the encoded attributes of `count` events whose attributes are all missing."""
         return on_device(missing_items(self.fields, count), device)
 
     def _encoders(self) -> list[AttributeEncoder]:
@@ -58,13 +58,13 @@ def build_event_encoder(
     config: ModelConfig,
     widths: Mapping[str, int] | None = None,
 ) -> EventEncoder | None:
-    """Return the encoder of events; None where they have no attributes.
+    """Build the encoder of event attributes; None if events have none.
 
     Args:
-        fields: what the attributes are encoded to.
-        attributes: as configured, in the same order.
-        config: of the model.
-        widths: of the attributes' vectors, which follow the vocabularies otherwise.
+        fields: fields of the attributes.
+        attributes: configured attributes, in the same order.
+        config: model settings.
+        widths: vector length by attribute; by default lengths follow from the sizes of the vocabularies.
     """
     if not fields:
         return None
@@ -77,7 +77,7 @@ def build_event_encoder(
 
 
 def take_events(attributes: EncodedAttributes, fields: Sequence[Field], events: Tensor) -> EncodedAttributes:
-    """Return the attributes of some events, int64 [n], in that order."""
+    """Return the attributes of the events at the indices `events`, int64 [n], in that order."""
     taken: EncodedAttributes = {}
     for field in fields:
         names = field.tensor_names

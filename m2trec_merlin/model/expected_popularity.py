@@ -1,4 +1,4 @@
-"""How popular the metadata let expect an item to be, fitted once before training.
+"""The popularity to expect of an item given its metadata, fitted once before training.
 
 Shape legend: n items, F features of the regression.
 """
@@ -21,28 +21,28 @@ from m2trec_merlin.model.attribute_encoders import AttributeEncoder
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes, lists_of
 from m2trec_merlin.model.lists import Lists, hashed_pairs
 
-#: L2 penalty of the regression, and length that vectors are brought to: chosen by cross-validation over items
-#: (docs/quality.md).
+#: L2 penalty of the regression, and the length that vectors are scaled to: chosen by cross-validation over
+#: items (docs/quality.md).
 PENALTY, VECTOR_LENGTH = 0.01, 5.0
-#: Deviations beyond which numbers say no more: of what no item was, a line that goes on says nothing.
+#: Standard deviations at which numbers are clipped: a linear term means nothing far outside the fitted range.
 FARTHEST = 5.0
 
 _PAIRS = "__pairs"
 
 
 class ExpectedPopularity(AttributeEncoder):
-    """Logarithm of an item's expected training occurrences: one more number of its vector.
+    """Predicts the logarithm of an item's training occurrences from its attributes.
 
     log E[occurrences] = c + sum over the item's values v of w[v] / sqrt(number of values of that attribute)
 
     where values are categories, tokens, hashed pairs of neighbouring tokens of a text, normalised numbers,
-    and the numbers of vectors brought to one length. The constant c and the weights w are those of a Poisson
-    regression with an L2 penalty on all training items, and stay as they are in training: learned with the
-    rest of the model they fit the training items too closely to rank new ones.
+    and the numbers of vectors scaled to one length. The constant c and the weights w are fitted by a Poisson
+    regression with an L2 penalty on all training items, and do not change in training: learned with the
+    rest of the model they would fit the training items too closely to rank new ones.
 
     Args:
-        columns: attributes of the input; item ids are left out.
-        pair_buckets: for attributes of lists, the hash buckets of their pairs; 0 for none.
+        columns: attributes of the input; an item id among them is ignored.
+        pair_buckets: number of hash buckets for pairs, by name of the list attribute; 0 for none.
     """
 
     def __init__(self, columns: Sequence[EncodedColumn], pair_buckets: Mapping[str, int]) -> None:
@@ -57,7 +57,7 @@ class ExpectedPopularity(AttributeEncoder):
         self.constant: Tensor
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Return the expected log occurrences, float32 [n, 1]; zeros if it was not fitted."""
+        """Return the expected log occurrences, float32 [n, 1]; zeros before `fit`."""
         if not self.layouts:
             some = next(iter(attributes.values()))
             return self.constant.expand(len(some), 1)
@@ -73,12 +73,12 @@ class ExpectedPopularity(AttributeEncoder):
         return torch.stack(terms).sum(0) + self.constant
 
     def fit(self, catalogue: Catalogue, rows: np.ndarray | None = None, penalty: float = PENALTY) -> None:
-        """Fit constant and weights to the training items of a catalogue and their occurrences.
+        """Fit the constant and the weights to the training items of a catalogue.
 
         Args:
-            catalogue: with the columns that this was built with.
-            rows: of the training items to fit to; default: all.
-            penalty: L2, as scikit-learn has it.
+            catalogue: catalogue with the columns that this module was built with.
+            rows: catalogue rows of the training items to fit to; default: all.
+            penalty: L2 penalty, scikit-learn's `alpha`.
         """
         seen = np.arange(1, catalogue.n_seen + 1) if rows is None else rows
         occurrences = catalogue.train_counts[seen]
@@ -86,7 +86,7 @@ class ExpectedPopularity(AttributeEncoder):
         self.constant.fill_(math.log(mean))
         if not self.layouts:
             return
-        # Takes a second to import, which loading a model need not wait for.
+        # Importing it takes a second, which loading a model should not cost.
         from sklearn.linear_model import PoissonRegressor
 
         held = CatalogueTensors([catalogue.attributes[name] for name in self.layouts])
@@ -98,7 +98,7 @@ class ExpectedPopularity(AttributeEncoder):
             self.get_buffer(f"{name}__weights").copy_(fitted.unsqueeze(1))
 
     def design(self, attributes: EncodedAttributes) -> sparse.csr_matrix:
-        """Return the features whose weighted sum `forward` is, float32 [n, F]; blocks as in `sizes`."""
+        """Return the features that `forward` sums with weights, float32 [n, F], in blocks as in `sizes`."""
         blocks = {}
         for name, values in self._features(attributes):
             if isinstance(values, Tensor) and values.is_floating_point():
@@ -114,7 +114,7 @@ class ExpectedPopularity(AttributeEncoder):
         return sparse.hstack([blocks[name] for name in self.sizes]).tocsr()
 
     def _features(self, attributes: EncodedAttributes) -> Iterator[tuple[str, Tensor | Lists]]:
-        """Yield names of weights, and ids to look up, [n] or lists of them, or numbers [n, size]."""
+        """Yield each name in `sizes` with ids to look up, [n] or `Lists`, or numbers to weigh, [n, size]."""
         for name, layout in self.layouts.items():
             if layout is not Layout.ID_LISTS:
                 values = attributes[name]

@@ -1,9 +1,9 @@
-"""What makes a candidate's score: the seam between the session vector and the items.
+"""The next-item heads, which score candidates for session vectors.
 
-A head is a class in `HEADS`, under the name that `model.next_item.head` has for it.
+A head is a class in `HEADS`, under the name that the setting `model.next_item.head` selects it by.
 
 Shape legend: P prefixes, C candidates, D width, n items, I item width, B sessions, L longest session,
-M (prefix, item) pairs of a history.
+M (prefix, item) pairs of a history, R catalogue rows.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ RESIDUAL_TRUST = 10.0
 
 
 class NextItemHead(nn.Module):
-    """score(prefix, item) = query(prefix) . vector(item) + bias(item) + repeat bias.
+    """Base class of the heads: score(prefix, item) = query(prefix) . vector(item) + bias(item) + repeat bias.
 
     Args:
-        catalogue: for the training items and their occurrences.
+        catalogue: catalogue with the training items and their occurrences.
         item_width: I.
         width: D.
-        max_length: sessions are at most this long.
-        config: what a score is made of.
+        max_length: maximum session length.
+        config: settings of the score.
 
     Attributes:
         all_items: whether items never seen in training can be candidates.
-        repeat_biases: float32 [max_length] or None; added to items that stand in the session, by their
-            distance from its end. Learned: positive where shoppers return, negative where they do not.
+        repeat_biases: learned number per distance from the end of the session, added to the scores of items
+            in it, float32 [max_length], or None. Positive where shoppers return, negative where they do not.
     """
 
     all_items: bool
@@ -54,33 +54,34 @@ class NextItemHead(nn.Module):
         self.n_seen = catalogue.n_seen
         self.repeat_biases = nn.Parameter(torch.zeros(max_length)) if config.repeat_bias else None
         self.session_items = SessionItems(width, max_length) if config.session_items else None
-        # A head that knows training items by their rows has no other use for item vectors.
+        # A head with an output per training item needs item vectors only for the session's own items.
         used = self.all_items or config.session_items
         self.project = nn.Linear(item_width, width) if used else None
         self.dropout = Dropout(config.candidate_dropout)
 
     def calibration_parameters(self) -> list[nn.Parameter]:
-        """The few numbers that scale whole groups of scores.
+        """Return the few parameters that scale or shift whole groups of scores.
 
         They have to move by units where weights move by hundredths, so they get a learning rate of their own.
         """
         return [] if self.repeat_biases is None else [self.repeat_biases]
 
     def session_item_vectors(self, described: Tensor) -> Tensor:
-        """Item vectors [..., I] to unit vectors [..., D], from which queries are made; without that, nothing.
+        """Turn item vectors [..., I] into the unit vectors [..., D] that `queries` adds to session vectors.
 
-        From attributes alone, like everything on the input side: no item's training history takes part.
+        They depend on attributes alone, like everything on the input side, not on training histories. Without
+        the setting `session_items` they have no columns, [..., 0].
         """
         if self.session_items is None or self.project is None:
             return described[..., :0]
         return F.normalize(self.project(described), dim=-1)
 
     def queries(self, session_vectors: Tensor, items: Tensor, history: History) -> Tensor:
-        """Query vectors of prefixes, [P, D].
+        """Return the query vectors of prefixes, [P, D].
 
         Args:
-            session_vectors: [P, D].
-            items: [M, D], `session_item_vectors` of the items of `history`, pair by pair.
+            session_vectors: vectors of the prefixes, [P, D].
+            items: `session_item_vectors` of the items of `history`, pair by pair, [M, D].
             history: the items that each prefix holds.
         """
         if self.session_items is not None:
@@ -90,13 +91,13 @@ class NextItemHead(nn.Module):
     def queries_padded(
         self, session_vectors: Tensor, described: Tensor, counted: Tensor, lengths: Tensor
     ) -> Tensor:
-        """Query vectors of right-padded sessions, [B, D]: for the exported graph.
+        """Return the query vectors of right-padded sessions, [B, D]; for the exported graph.
 
         Args:
-            session_vectors: [B, D].
+            session_vectors: vectors of the sessions, [B, D].
             described: item vectors of the sessions, [B, L, I].
-            counted: bool [B, L], see `SessionItems.forward_padded`.
-            lengths: int64 [B].
+            counted: which events count, bool [B, L]; see `SessionItems.forward_padded`.
+            lengths: events per session, int64 [B].
         """
         if self.session_items is not None:
             items = self.session_item_vectors(described)
@@ -104,10 +105,10 @@ class NextItemHead(nn.Module):
         return self.scale(session_vectors)
 
     def with_repeats(self, scores: Tensor, history: History) -> Tensor:
-        """Add to the scores of all catalogue rows, [P, R], what items that come back have, in place.
+        """Add the repeat biases of the prefixes' own items to scores of all catalogue rows, in place.
 
         Args:
-            scores: query . vector + bias.
+            scores: query . vector + bias, [P, R].
             history: the items that each prefix holds.
         """
         if self.repeat_biases is not None:
@@ -116,67 +117,67 @@ class NextItemHead(nn.Module):
         return scores
 
     def scale(self, session_vectors: Tensor) -> Tensor:
-        """The last step to query vectors, [P, D]."""
+        """Scale session vectors to query vectors, [P, D]: the last step of `queries`."""
         raise NotImplementedError
 
     def candidate_vectors(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Vectors of candidates, [C, D].
+        """Return the vectors of candidates, [C, D].
 
         Args:
-            items: their item vectors.
-            rows: int64 [C], catalogue rows; NO_ITEM for items outside of the catalogue.
-            hidden: bool [C], which candidates show no history; None for none.
+            items: item vectors of the candidates.
+            rows: catalogue rows of the candidates, int64 [C]; NO_ITEM for items outside of the catalogue.
+            hidden: which candidates are treated as items without a history, bool [C]; None for none.
         """
         raise NotImplementedError
 
     def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Biases of candidates, [C]; -inf for items that this head has no output for.
+        """Return the biases of candidates, [C]; -inf for items that this head has no output for.
 
-        NO_ITEM stands for any item outside of the catalogue here; whoever scores catalogue rows leaves it
+        NO_ITEM stands for any item outside of the catalogue here; callers that score catalogue rows leave it
         out. Arguments as for `candidate_vectors`.
         """
         raise NotImplementedError
 
     def history(self, rows: Tensor) -> dict[str, Tensor]:
-        """What training tells of items beside their metadata, by name, float32 [C, ...].
+        """Return what training adds to the metadata of items, tensors by name, float32 [C, ...].
 
-        Of heads with `all_items` alone, which take it as it is in `with_history`.
+        Only heads with `all_items` have it; `with_history` takes it unchanged.
 
         Args:
-            rows: int64 [C], catalogue rows; NO_ITEM for items without a history.
+            rows: catalogue rows, int64 [C]; NO_ITEM for items without a history.
         """
         raise NotImplementedError
 
     def with_history(self, items: ItemVectors, history: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Vectors [C, D] and biases [C] without a look into tables of the catalogue: for the exported graph.
+        """Return vectors [C, D] and biases [C] of candidates without look-ups by row; for the exported graph.
 
         Args:
-            items: their item vectors.
-            history: of these items, see `history`.
+            items: item vectors of the candidates.
+            history: the result of `history` for the candidates.
         """
         raise NotImplementedError
 
     def candidates(self, items: ItemVectors, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors and biases together; in training with dropout, and the same items' histories hidden."""
+        """Return vectors and biases; training applies dropout and hides the same histories in both."""
         hidden = self.hide(rows) if self.training else None
         vectors = self.dropout(self.candidate_vectors(items, rows, hidden))
         return vectors, self.candidate_biases(items, rows, hidden)
 
     def hide(self, rows: Tensor) -> Tensor | None:
-        """Draw the candidates whose history is hidden in a step of training, bool [C]; None for none."""
+        """Draw the candidates whose history is hidden in a training step, bool [C]; None for none."""
         return None
 
     def told_apart(self, rows: Tensor) -> Tensor:
-        """What tells candidates apart beside their item vectors, int64 [C]: equal where nothing does."""
+        """Return codes, int64 [C], equal for candidates that only their item vectors can tell apart."""
         return rows
 
     def is_known(self, rows: Tensor) -> Tensor:
-        """Which rows are training items, bool [C]."""
+        """Return which rows are training items, bool [C]."""
         return (rows > NO_ITEM) & (rows <= self.n_seen)
 
 
 class MetadataHead(NextItemHead):
-    """Cosine of session and item metadata, at a learned temperature: any item can be recommended.
+    """Scores by the cosine of session and item metadata at a learned temperature; any item can be scored.
 
     What metadata cannot tell (how popular an item is, what sets it apart from its near twins) comes from
     its training history: a residual vector and its occurrences (`PopularityBias`). Both are hidden at random
@@ -201,23 +202,23 @@ class MetadataHead(NextItemHead):
         self.popularity = PopularityBias(catalogue, item_width) if config.popularity_bias else None
 
     def calibration_parameters(self) -> list[nn.Parameter]:
-        """Repeat biases, temperature and the weights of popularity, known and expected."""
+        """Return repeat biases, temperature and the weights of known and expected popularity."""
         popularity = [] if self.popularity is None else self.popularity.calibration_parameters()
         return [*super().calibration_parameters(), self.log_scale, *popularity]
 
     def scale(self, session_vectors: Tensor) -> Tensor:
-        """Unit vectors times the learned scale, so that dot products are scaled cosines."""
+        """Return unit vectors times the learned scale, so that dot products are scaled cosines."""
         if not self.cosine:
             return session_vectors
         return F.normalize(session_vectors, dim=-1) * self.log_scale.exp()
 
     def candidate_vectors(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Unit vectors of projected metadata, plus the residual where an item shows one."""
+        """Return unit vectors of the projected metadata plus the residual, if the item shows its history."""
         residuals = None if self.residual is None else self._residuals(self._shown(rows, hidden))
         return self._vectors(items, residuals)
 
     def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Popularity of items that show theirs; of all others, NO_ITEM included, what to expect."""
+        """Return the popularity of items that show their history, and the expected one of all others."""
         if self.popularity is None:
             return torch.zeros(len(rows), device=rows.device)
         shown = self._shown(rows, hidden)
@@ -227,7 +228,7 @@ class MetadataHead(NextItemHead):
         return biases
 
     def history(self, rows: Tensor) -> dict[str, Tensor]:
-        """`residual` [C, D] and `log_count` [C], where the settings have them; zeros, and -inf, for none."""
+        """Return `residual` [C, D] and `log_count` [C], as configured; zeros and -inf without a history."""
         shown, history = self._shown(rows), {}
         if self.residual is not None:
             history["residual"] = self._residuals(shown)
@@ -236,12 +237,12 @@ class MetadataHead(NextItemHead):
         return history
 
     def told_apart(self, rows: Tensor) -> Tensor:
-        """Rows that have a history; 0 for others, and for all where nothing is learned of it."""
+        """Return the rows of items with a history, 0 for others; 0 for all if the head uses no history."""
         learns = self.residual is not None or self.popularity is not None
         return self._shown(rows) if learns else torch.zeros_like(rows)
 
     def with_history(self, items: ItemVectors, history: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """As `candidate_vectors` and `candidate_biases`."""
+        """Return what `candidate_vectors` and `candidate_biases` return."""
         vectors = self._vectors(items, history.get("residual"))
         if self.popularity is None:
             return vectors, torch.zeros_like(vectors[:, 0])
@@ -264,7 +265,7 @@ class MetadataHead(NextItemHead):
         return residuals
 
     def _shown(self, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Rows of the items that show their history, NO_ITEM in the place of the others."""
+        """Replace the rows of items that do not show their history by NO_ITEM."""
         known = self.is_known(rows)
         return torch.where(known if hidden is None else known & ~hidden, rows, NO_ITEM)
 
@@ -272,8 +273,7 @@ class MetadataHead(NextItemHead):
 class SoftmaxHead(NextItemHead):
     """The paper's head (Eq. 6): a fully connected layer with one output per training item.
 
-    Similarity, temperature, residual and popularity are settings of the metadata head; here they have no
-    meaning.
+    Similarity, temperature, residual and popularity are settings of the metadata head, without effect here.
     """
 
     all_items = False
@@ -288,15 +288,15 @@ class SoftmaxHead(NextItemHead):
         nn.init.zeros_(self.bias.weight)
 
     def scale(self, session_vectors: Tensor) -> Tensor:
-        """The session vectors themselves."""
+        """Return the session vectors unchanged."""
         return session_vectors
 
     def candidate_vectors(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Columns of the output layer; item vectors play no part."""
+        """Return the output layer's weights for the candidates; item vectors play no part."""
         return self.weight(self._output(rows))
 
     def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Biases of the output layer; -inf for items that it has no output for."""
+        """Return the output layer's biases; -inf for items that it has no output for."""
         biases: Tensor = self.bias(self._output(rows)).squeeze(1)
         return biases.masked_fill(~self.is_known(rows), -math.inf)
 
@@ -304,5 +304,5 @@ class SoftmaxHead(NextItemHead):
         return torch.where(rows <= self.n_seen, rows, NO_ITEM)
 
 
-#: Every head, by the name it has in the configuration.
+#: The heads, by their names in the configuration.
 HEADS: dict[str, type[NextItemHead]] = {"metadata": MetadataHead, "softmax": SoftmaxHead}

@@ -1,4 +1,4 @@
-"""Attributes of items to item vectors (Eq. 2 to 4).
+"""The item encoder: turns attributes of items into item vectors (Eq. 2 to 4).
 
 Shapes: n items, I = sum of the attribute widths.
 """
@@ -18,15 +18,15 @@ from m2trec_merlin.model.item_vectors import ItemVectors
 class ItemEncoder(nn.Module):
     """Encodes every attribute and concatenates the results (Eq. 4).
 
-    No parameter belongs to an item: what it returns depends on attributes alone.
+    No parameter belongs to an item: an item's vector depends on its attributes alone.
 
     Args:
-        encoders: of the attributes.
-        popularity: what to expect of the items; None to expect nothing.
+        encoders: one encoder per attribute.
+        popularity: regression of popularity on attributes; None for no expected popularity.
 
     Attributes:
         width: I, the length of an item vector.
-        widths: of the attributes in it, by name, in their order.
+        widths: length of each attribute's part of the vector, by name, in order.
     """
 
     def __init__(

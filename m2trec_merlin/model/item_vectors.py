@@ -1,6 +1,6 @@
-"""What the model makes of items' attributes.
+"""The item encoder's output.
 
-Shapes: n items, I numbers that describe an item.
+Shapes: n items, I item width.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ItemVectors:
-    """What describes n items, and how popular to expect them.
+    """Vectors that describe n items, and the popularity to expect of the items.
 
-    The two have different readers: as a bias alone the expected popularity ranks new items better than with
-    the vectors made of it, too (docs/quality.md). Both stand in one tensor, so that they are looked up and
-    joined together; nobody else need know how.
+    The two are used separately: new items rank better if the expected popularity is a bias only and does not
+    enter the vectors, too (docs/quality.md). Both lie in one tensor, so that they are looked up and joined
+    together; only this class knows the layout.
 
     Attributes:
-        joint: float32 [..., I], or [..., I + 1] with the expected popularity.
+        joint: both side by side, float32 [..., I], or [..., I + 1] with the expected popularity.
         width: I.
     """
 
@@ -30,7 +30,7 @@ class ItemVectors:
 
     @classmethod
     def of(cls, described: Sequence[Tensor], expected_popularity: Tensor | None = None) -> ItemVectors:
-        """Put together what describes items, parts of [n, I] side by side, and what to expect, [n]."""
+        """Join the parts of the vectors, [n, part of I] each, and the expected popularity, [n]."""
         parts = list(described)
         width = sum(part.shape[1] for part in parts)
         if expected_popularity is not None:
@@ -39,12 +39,12 @@ class ItemVectors:
 
     @property
     def described(self) -> Tensor:
-        """float32 [..., I], the encoded attributes."""
+        """The encoded attributes, float32 [..., I]."""
         return self.joint[..., : self.width]
 
     @property
     def expected_popularity(self) -> Tensor | None:
-        """float32 [...], logarithm of the training occurrences to expect, or None."""
+        """The logarithm of the expected training occurrences, float32 [...], or None."""
         return self.joint[..., -1] if self.joint.shape[-1] > self.width else None
 
     def take(self, positions: Tensor) -> ItemVectors:
@@ -53,5 +53,5 @@ class ItemVectors:
 
     @staticmethod
     def join(parts: Sequence[ItemVectors]) -> ItemVectors:
-        """Put the items of several groups, one at least, behind each other."""
+        """Concatenate the items of several groups, at least one."""
         return ItemVectors(torch.cat([part.joint for part in parts]), parts[0].width)

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: Logits held at a time: 8 MiB of float32 stay in the processor's cache.
+#: Number of logits held at a time: 8 MiB of float32 stay in the processor's cache.
 LOGITS_AT_A_TIME = 1 << 21
-#: On a GPU, 256 MiB: enough work for each kernel that is launched.
+#: The same on a GPU: 256 MiB, enough work for each kernel launch.
 LOGITS_AT_A_TIME_ON_GPU = 1 << 26
 
 
@@ -28,7 +28,7 @@ def candidate_cross_entropy(
     counted: Tensor | None = None,
     at_a_time: int | None = None,
 ) -> Tensor:
-    """Mean cross-entropy of the targets among the candidates.
+    """Return the mean cross-entropy of the targets among the candidates.
 
     The logit of candidate c for prefix p is `queries[p] . candidates[c] + biases[c]`, plus the pair's
     score where (p, c) is a pair. With `log_inclusion`, every candidate but the target is divided by
@@ -36,19 +36,19 @@ def candidate_cross_entropy(
     estimate of the sum over all items.
 
     Args:
-        queries: float32 [P, D].
-        candidates: float32 [C, D].
-        biases: float32 [C].
-        targets: int64 [P], index of each prefix's target among the candidates.
-        pair_prefixes: int64 [M], ascending.
-        pair_candidates: int64 [M].
-        pair_scores: float32 [M].
-        log_inclusion: float32 [C], logarithm of each candidate's inclusion probability.
-        counted: bool [P], prefixes that have a target; default: all.
-        at_a_time: logits held at a time; default: by the device.
+        queries: vectors of prefixes, float32 [P, D].
+        candidates: vectors of candidates, float32 [C, D].
+        biases: biases of candidates, float32 [C].
+        targets: index of each prefix's target among the candidates, int64 [P].
+        pair_prefixes: prefixes of pairs, ascending, int64 [M].
+        pair_candidates: candidates of pairs, int64 [M].
+        pair_scores: extra scores of pairs, float32 [M].
+        log_inclusion: log probability that each candidate is drawn, float32 [C].
+        counted: which prefixes have a target, bool [P]; default: all.
+        at_a_time: number of logits held at a time; default: by the device.
 
     Returns:
-        float32 scalar; 0 where nothing has a target.
+        The loss, float32 scalar; 0 without any target.
     """
     correction = torch.zeros_like(biases) if log_inclusion is None else log_inclusion
     shares = torch.ones_like(biases[:1]).expand(len(targets)) if counted is None else counted.to(biases.dtype)
@@ -108,7 +108,7 @@ class _CandidateCrossEntropy(torch.autograd.Function):
             logits.scatter_add_(1, target, correction[target])
             highest = logits.amax(1, keepdim=True)
             of_targets = logits.gather(1, target)
-            # Probabilities but for their sums: each logit is raised once, rows are scaled after the products.
+            # Unnormalised probabilities: scaling the products instead of these spares a pass over all logits.
             weights = logits.sub_(highest).exp_()
             sums = weights.sum(1, keepdim=True)
             total += (sums.log() + highest - of_targets).masked_fill(share == 0, 0).sum()
@@ -121,7 +121,7 @@ class _CandidateCrossEntropy(torch.autograd.Function):
                 grad_candidates += torch.mm(low_weights.T, scaled)
             grad_biases.addmv_(weights.T, scales.squeeze(1))
             grad_pairs[pairs] += (weights[at] * scales.squeeze(1)[at[0]]).masked_fill(outside, 0)
-        # What the target's own logit adds to the gradients.
+        # The share of the target's own logit in the gradients.
         grad_queries -= candidates[targets] * shares.unsqueeze(1)
         counted = (queries * shares.unsqueeze(1)).to(grad_candidates.dtype)
         grad_candidates.index_add_(0, targets, counted, alpha=-1)
@@ -139,7 +139,7 @@ class _CandidateCrossEntropy(torch.autograd.Function):
 
 
 def _blocks(n_prefixes: int, block: int, pair_prefixes: Tensor) -> list[tuple[int, slice]]:
-    """Return where each block of prefixes begins, and its pairs: all of them on a GPU, which is not asked."""
+    """Return each block's first prefix and its pairs; on a GPU all pairs, as finding them means waiting."""
     starts = list(range(0, n_prefixes, block))
     if len(starts) == 1 or pair_prefixes.device.type != "cpu":
         return [(start, slice(None)) for start in starts]
@@ -148,7 +148,7 @@ def _blocks(n_prefixes: int, block: int, pair_prefixes: Tensor) -> list[tuple[in
 
 
 def _product_precision(tensor: Tensor) -> torch.dtype:
-    """The type that autocast asks for; older torch (2.0 in the Merlin image) asks by device in the name."""
+    """Return autocast's type; older torch (2.0 in the Merlin image) has a function per device for it."""
     if hasattr(torch, "get_autocast_dtype"):
         device = tensor.device.type
         return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype

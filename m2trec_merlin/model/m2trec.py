@@ -31,7 +31,7 @@ from m2trec_merlin.model.transformers4rec_batches import input_schema, read_batc
 class M2TRec(tr.Model):
     """A Transformers4Rec model whose items are rows of a catalogue.
 
-    Built by `build_model`. Feed it a `SessionBatch`, or what Transformers4Rec's loaders make of one.
+    `build_model` builds it. Its input is a `SessionBatch`, or a batch of one of Transformers4Rec's loaders.
     """
 
     def __init__(self, body: SessionBody, tasks: list[tr.PredictionTask], weights: list[float]) -> None:
@@ -47,21 +47,21 @@ class M2TRec(tr.Model):
         testing: bool = False,
         **kwargs: object,
     ) -> Any:
-        """Return what every Transformers4Rec model does.
+        """Compute losses or predictions, as every Transformers4Rec model does.
 
         Args:
-            inputs: sessions; see `read_batch` for those of other loaders.
-            targets: of the loader; left aside, since they come from the sessions.
-            training: return `loss` alone, with `labels` for each task.
+            inputs: sessions; see `read_batch` for batches of other loaders.
+            targets: ignored, since targets come from the sessions.
+            training: return `loss`, and `labels` of each task, without predictions of the next item.
             testing: return `loss`, `labels` and `predictions` of each task, for every prefix.
-            kwargs: of Transformers4Rec; left aside.
+            kwargs: ignored.
 
         Returns:
-            Without `training` and `testing`, the predictions of each task after whole sessions. What is for
-            each task is a dictionary where there are several.
+            Without `training` and `testing`, the predictions of each task after whole sessions. With several
+            tasks, everything that each task has is a dictionary by task.
         """
         batch = inputs if isinstance(inputs, SessionBatch) else read_batch(inputs, self.max_length)
-        # The parent would pad the batch; all else that it does is to weigh heads, and there is one.
+        # The parent class would pad the batch. Apart from that it only weighs heads, and there is just one.
         outputs = self.heads[0](batch, call_body=True, training=training, testing=testing)
         if training or testing:
             return {name: _sole(output) for name, output in outputs.items()}
@@ -69,71 +69,71 @@ class M2TRec(tr.Model):
 
     @property
     def body(self) -> SessionBody:
-        """Sessions to session vectors."""
+        """The body, which turns sessions into session vectors."""
         body: SessionBody = self.heads[0].body
         return body
 
     @property
     def item_encoder(self) -> ItemEncoder:
-        """Attributes to item vectors (Eq. 2 to 4)."""
+        """The encoder of attributes to item vectors (Eq. 2 to 4)."""
         return self.body.inputs.item_encoder
 
     @property
     def session_encoder(self) -> SessionEncoder:
-        """Item vectors to session vectors (Eq. 5)."""
+        """The encoder of item vectors to session vectors (Eq. 5)."""
         return self.body.session_encoder
 
     @property
     def next_item_task(self) -> NextItem:
-        """The task that trains the next item."""
+        """The task that predicts the next item."""
         task: NextItem = self.heads[0].prediction_task_dict["next_item"]
         return task
 
     @property
     def next_item_head(self) -> NextItemHead:
-        """What a candidate's score is made of."""
+        """The head that scores candidates."""
         return self.next_item_task.scorer
 
     @property
     def next_attributes(self) -> dict[str, nn.Linear]:
-        """Output layer of each next-attribute task, by attribute."""
+        """The output layer of each next-attribute task, by attribute."""
         tasks = self.heads[0].prediction_task_dict.values()
         return {task.attribute: task.output for task in tasks if isinstance(task, NextAttribute)}
 
     @property
     def max_length(self) -> int:
-        """Longest session the model takes; longer ones keep their last events."""
+        """The longest session the model takes; longer ones keep their last events."""
         return self.session_encoder.max_length
 
     def encode_rows(self, rows: Tensor) -> ItemVectors:
-        """Item vectors of catalogue rows, int64 [n]."""
+        """Return the item vectors of catalogue rows, int64 [n]."""
         items: ItemVectors = self.body.inputs(rows)
         return items
 
     @property
     def widths(self) -> dict[str, int]:
-        """Length of each attribute's vectors, by name."""
+        """Vector length of each item attribute, by name."""
         return self.item_encoder.widths
 
     @property
     def events(self) -> list[Field]:
-        """What attributes of events are encoded to."""
+        """Fields of the encoded event attributes."""
         encoder = self.session_encoder.events
         return [] if encoder is None else encoder.fields
 
     @property
     def event_widths(self) -> dict[str, int]:
-        """As `widths`, of the attributes of events."""
+        """Vector length of each event attribute, by name."""
         encoder = self.session_encoder.events
         return {} if encoder is None else encoder.widths
 
     def count_parameters(self) -> int:
-        """Trainable parameters."""
+        """Return the number of trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
 
 def _sole(outputs: Any) -> Any:
-    """Unwrap what belongs to one task alone."""
+    """Unwrap a dictionary that has an entry for one task only."""
     return next(iter(outputs.values())) if isinstance(outputs, dict) and len(outputs) == 1 else outputs
 
 
@@ -145,18 +145,19 @@ def build_model(
     events: Sequence[Field] = (),
     event_widths: Mapping[str, int] | None = None,
 ) -> M2TRec:
-    """Compose the model that a configuration describes.
+    """Build the model that a configuration describes.
 
     Args:
-        config: attributes, model and session length.
-        catalogue: encoded by the items workflow with the same attributes.
-        max_length: of sessions, where `data.max_session_length` leaves it to the data.
-        widths: of attributes' vectors, which follow the vocabularies otherwise.
-        events: what attributes of events are encoded to.
-        event_widths: as `widths`, of these.
+        config: configuration of attributes, model and session length.
+        catalogue: catalogue encoded with the same attributes.
+        max_length: maximum session length, if `data.max_session_length` leaves it to the data.
+        widths: vector length by item attribute; by default lengths follow from the vocabularies.
+        events: fields of the event attributes.
+        event_widths: vector length by event attribute; by default as for `widths`.
 
     Raises:
-        ArtifactError: the catalogue, or the sessions, lack an attribute that the configuration names.
+        ArtifactError: the catalogue lacks an attribute that the configuration names, or the event attributes
+            of the sessions are not the configured ones.
     """
     model = config.model
     max_length = config.data.max_session_length or max_length
@@ -185,13 +186,13 @@ def build_model(
 
 
 def build_expected_popularity(config: Config, columns: Sequence[EncodedColumn]) -> ExpectedPopularity:
-    """Compose the regression of popularity on some attributes, with their configured options."""
+    """Build the regression of popularity on some attributes, with their configured options."""
     attributes = [_attribute(config, column.field.name) for column in columns]
     return ExpectedPopularity(columns, {a.name: a.embedding.pair_buckets for a in attributes if a})
 
 
 def fit_before_training(model: M2TRec, catalogue: Catalogue) -> None:
-    """Fit what is not learned step by step: the popularity that metadata let expect."""
+    """Fit the model's expected popularity, the only part that is not learned step by step."""
     if model.item_encoder.popularity is not None:
         model.item_encoder.popularity.fit(catalogue)
 

@@ -1,9 +1,11 @@
-"""Three layouts of a batch of sessions, and the ways between them.
+"""Three layouts of a batch of sessions, and conversions between them.
+
+- Packed, [E, D]: events without padding. A batch arrives like this, and everything but attention uses it,
+  since sessions are on average at most half as long as the longest one.
+- Grouped, [b, l, D] per group: sessions of about the same length together, for attention.
+- Padded, [B, L, D]: for operations along a session.
 
 Shapes: B sessions, L longest session, E events in all, D width; of a group: b sessions, l longest session.
-Packed [E, D] is how a batch comes, without padding to compute on, and what everything but attention needs:
-sessions average half of the longest one or less. Attention sees groups [b, l, D] of sessions of about the
-same length. Padded [B, L, D] is for what runs along a session.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ class LengthGroup:
     """Sessions of about the same length.
 
     Attributes:
-        lengths: int64 [b], events per session.
-        events: int64 [b, l], packed events of each session; its last event again where it has ended.
-        real: int64 [events of the group], where its events stand in the group seen as [b * l].
+        lengths: events per session, int64 [b].
+        events: index of each session's events among the packed events, int64 [b, l]; padding repeats the
+            last event.
+        real: positions of all events that are not padding in the group flattened to [b * l], int64.
     """
 
     lengths: Tensor
@@ -32,12 +35,12 @@ class LengthGroup:
 
 @dataclass(frozen=True)
 class Packing:
-    """Where the packed events of a batch stand in their sessions.
+    """The positions of a batch's packed events in their sessions.
 
     Attributes:
-        lengths: int64 [B], events per session.
+        lengths: events per session, int64 [B].
         longest: L.
-        flat: int64 [E], index of each event in the padded batch seen as [B * L].
+        flat: index of each event in the padded batch flattened to [B * L], int64 [E].
     """
 
     lengths: Tensor
@@ -46,12 +49,12 @@ class Packing:
 
     @classmethod
     def of(cls, lengths: Tensor, longest: int, n_events: int | None = None) -> Packing:
-        """Describe sessions of these lengths, int64 [B], none longer than `longest`.
+        """Describe sessions by their lengths.
 
         Args:
-            lengths: of the sessions.
-            longest: L.
-            n_events: E, where the host knows it: a GPU need not be asked.
+            lengths: events per session, int64 [B].
+            longest: L, at least the greatest length.
+            n_events: E, where the host knows it; without it a GPU is waited for.
         """
         n_events = int(lengths.sum()) if n_events is None else n_events
         sessions = torch.arange(len(lengths), device=lengths.device)
@@ -62,30 +65,30 @@ class Packing:
 
     @cached_property
     def session(self) -> Tensor:
-        """int64 [E], the session of each event."""
+        """The session of each event, int64 [E]."""
         return self.flat // self.longest
 
     @cached_property
     def position(self) -> Tensor:
-        """int64 [E], the position of each event in its session, from 0."""
+        """The position of each event in its session, from 0, int64 [E]."""
         return self.flat % self.longest
 
     def pack(self, padded: Tensor) -> Tensor:
-        """[B, L, ...] to [E, ...]."""
+        """Convert padded [B, L, ...] to packed [E, ...]."""
         return padded.flatten(0, 1).index_select(0, self.flat)
 
     def pad(self, packed: Tensor) -> Tensor:
-        """[E, ...] to [B, L, ...], zeros where there is no event."""
+        """Convert packed [E, ...] to padded [B, L, ...], with zeros where there is no event."""
         padded = packed.new_zeros((len(self.lengths) * self.longest, *packed.shape[1:]))
         return padded.index_copy(0, self.flat, packed).unflatten(0, (len(self.lengths), self.longest))
 
     @cached_property
     def groups(self) -> list[LengthGroup]:
-        """The sessions by length, between one power of two and the next.
+        """The sessions grouped by length, a group between one power of two and the next.
 
         The work of attention grows with the square of the padded length, and most sessions are far shorter
-        than the longest. On a GPU everything is one group: kernels are launched once, and nothing is asked
-        of the host.
+        than the longest. On a GPU there is one group: kernels are launched once, and the host waits for
+        nothing.
         """
         firsts = self.lengths.cumsum(0) - self.lengths
         if self.lengths.device.type != "cpu":
@@ -96,12 +99,12 @@ class Packing:
 
     @cached_property
     def _from_groups(self) -> Tensor:
-        """int64 [E], where each packed event stands among the real events of all groups."""
+        """The position of each packed event among the real events of all groups, int64 [E]."""
         order = torch.cat([group.events.flatten()[group.real] for group in self.groups])
         return torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
 
     def ungroup(self, grouped: list[Tensor]) -> Tensor:
-        """One tensor [b, l, ...] for each group to [E, ...]."""
+        """Convert grouped, one tensor [b, l, ...] per group, to packed [E, ...]."""
         real = [
             x.flatten(0, 1).index_select(0, group.real) for x, group in zip(grouped, self.groups, strict=True)
         ]
@@ -115,6 +118,6 @@ def _group(firsts: Tensor, lengths: Tensor) -> LengthGroup:
 
 
 def _events(firsts: Tensor, lengths: Tensor, longest: int) -> Tensor:
-    """int64 [b, longest], where the events of each session stand, its last one again where it has ended."""
+    """Return the packed index of each session's events, int64 [b, longest]; padding repeats the last one."""
     steps = torch.arange(longest, device=lengths.device)
     return firsts.unsqueeze(1) + torch.minimum(steps, lengths.unsqueeze(1) - 1)

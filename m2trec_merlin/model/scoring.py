@@ -26,13 +26,13 @@ _ROWS_AT_A_TIME = 65_536
 
 @dataclass(frozen=True)
 class EncodedCatalogue:
-    """What the model makes of all rows; row NO_ITEM is no candidate.
+    """The model's encoding of all catalogue rows; row NO_ITEM is no candidate.
 
     Attributes:
-        items: their item vectors.
-        vectors: of the rows as candidates, [R, D].
-        biases: of these, [R].
-        twins: rows that are the same in all of that.
+        items: item vectors.
+        vectors: candidate vectors, [R, D].
+        biases: candidate biases, [R].
+        twins: rows for which all of this is equal.
     """
 
     items: ItemVectors
@@ -43,7 +43,7 @@ class EncodedCatalogue:
 
 @torch.inference_mode()
 def encode_catalogue(model: M2TRec) -> EncodedCatalogue:
-    """Encode all items of a model in evaluation mode."""
+    """Encode all catalogue rows with a model in evaluation mode."""
     items, vectors, biases, codes = [], [], [], []
     inputs, head = model.body.inputs, model.next_item_head
     rows_R = torch.arange(model.next_item_task.n_rows, device=next(model.parameters()).device)
@@ -64,13 +64,13 @@ def encode_catalogue(model: M2TRec) -> EncodedCatalogue:
 
 
 class ModelScorer:
-    """An `ItemScorer` and `CategoryScorer`: scores every item of the catalogue that the model's head can.
+    """An `ItemScorer` and `CategoryScorer` that scores with a trained model.
 
-    Item vectors of the whole catalogue are computed once, when it is built.
+    The constructor computes the item vectors of the whole catalogue, once.
 
     Args:
-        model: trained; switched to evaluation mode.
-        name: in reports.
+        model: trained model; it is switched to evaluation mode.
+        name: name in reports.
     """
 
     def __init__(self, model: M2TRec, name: str = "M2TRec") -> None:
@@ -87,9 +87,9 @@ class ModelScorer:
 
     @torch.inference_mode()
     def score_tensor(self, prefixes: Prefixes) -> Tensor:
-        """Return the scores of all catalogue rows, float32 [P, R]; -inf for what is no candidate.
+        """Return the scores of all catalogue rows, float32 [P, R]; -inf for rows that are no candidates.
 
-        They are valid until the next call: hundreds of megabytes are not asked for each time.
+        They are valid until the next call, which reuses their memory: it takes hundreds of megabytes.
         """
         history = recent_items(prefixes, self.model.max_length, self.device)
         own_MD = self._own_vectors_RD[history.rows]
@@ -117,10 +117,11 @@ class ModelScorer:
 
     @torch.inference_mode()
     def session_vectors(self, prefixes: Prefixes) -> Tensor:
-        """Session vectors after each prefix, [P, D]; those of the last block are kept for its next task.
+        """Return session vectors after each prefix, [P, D].
 
-        In causal mode one pass over a session serves all its prefixes, but those longer than the model
-        takes: of them it is given the last events.
+        They are cached until called with another block, since several tasks need them. In causal mode one
+        pass over a session serves all its prefixes, except those longer than the model takes, of which only
+        the last events are encoded.
         """
         if self._encoded is None or self._encoded[0] is not prefixes:
             self._encoded = prefixes, self._encode_prefixes(prefixes)
@@ -154,7 +155,7 @@ class ModelScorer:
         return x_ED[torch.from_numpy(ends).to(self.device)]
 
     def _encode(self, sessions: Sessions) -> Tensor:
-        """Session vectors of whole sessions, [B, D], as the exported graph computes them."""
+        """Return the session vectors of whole sessions, [B, D], as the exported graph computes them."""
         batch = SessionBatch.of(sessions, self.device)
         x_BLI = self._items.take(batch.packing.pad(batch.rows)).described
         more_ED = self.model.session_encoder.encode_events(batch.attributes, len(batch.rows))
@@ -163,14 +164,14 @@ class ModelScorer:
 
 
 def _last_events(prefixes: Prefixes, max_length: int) -> Sessions:
-    """Make each prefix a session of its own, of its last `max_length` events."""
+    """Return a session per prefix that holds the prefix's last `max_length` events."""
     lengths = np.minimum(prefixes.length, max_length)
     ends = prefixes.sessions.offsets[prefixes.session] + prefixes.length
     return prefixes.sessions.cut(ends - lengths, lengths)
 
 
 def recent_items(prefixes: Prefixes, max_length: int, device: torch.device) -> History:
-    """List the last `max_length` events of each prefix, each item once at its most recent occurrence."""
+    """List the items of each prefix's last `max_length` events, each once at its most recent occurrence."""
     events = distinct_events_before(prefixes)
     recent = events.distance < max_length
     fields = (events.prefix, events.row, events.distance)

@@ -1,4 +1,4 @@
-"""A batch of sessions that knows their lengths: without padding there is nothing to guess them back from.
+"""A batch of sessions without padding, which states the sessions' lengths.
 
 Shape legend: B sessions, L longest session, E events in all, P prefixes, M pairs of a prefix and an event.
 """
@@ -22,19 +22,20 @@ from m2trec_merlin.sessions import Sessions
 
 @dataclass(frozen=True)
 class SessionBatch:
-    """Sessions of catalogue rows, one behind the other, on the device that computes.
+    """Sessions of catalogue rows, concatenated, on the device that computes.
 
-    An event of an unknown item (NO_ITEM) is an event like any other: it has its place in the session, and
-    the vector of an item of which nothing is known. It is never a target.
+    An event of an unknown item (NO_ITEM) is an event like any other: it has a position in the session, and
+    the vector of an item whose attributes are all missing. It is never a target.
 
     Attributes:
-        rows: int64 [E], catalogue rows.
-        lengths: int64 [B], events per session, one at least.
-        longest: L, no session is longer; a number of the host's, so that a GPU need not be asked.
-        n_pairs: M, pairs of all prefixes with a next event, or more; None if the host does not know.
-        attributes: of the E events, encoded; empty where none are configured.
-        fields: what they are encoded to.
-        is_target: bool [E], which events may be targets; None for all.
+        rows: catalogue rows of the events, int64 [E].
+        lengths: events per session, at least one, int64 [B].
+        longest: L, an upper bound of the lengths; on the host, so that reading it never waits for a GPU.
+        n_pairs: M, the number of pairs over all prefixes with a next event, or an upper bound; None if the
+            host does not know it.
+        attributes: encoded attributes of the E events; empty where none are configured.
+        fields: fields of `attributes`.
+        is_target: whether each event may be a target, bool [E]; None if all may.
     """
 
     rows: Tensor
@@ -47,7 +48,7 @@ class SessionBatch:
 
     @classmethod
     def of(cls, sessions: Sessions, device: torch.device | str = "cpu") -> SessionBatch:
-        """Take over sessions, one at least."""
+        """Move sessions, at least one, to a device."""
         rows, lengths = torch.from_numpy(sessions.rows), torch.from_numpy(sessions.lengths)
         told = sessions.is_target
         return cls(
@@ -65,31 +66,31 @@ class SessionBatch:
 
     @property
     def n_targets(self) -> Tensor:
-        """How many prefixes have a target, int64 scalar: where the events are, so that a GPU is not asked."""
+        """Number of prefixes that have a target, int64 scalar on the device, so that nothing waits for it."""
         return (self.targets != NO_ITEM).sum()
 
     @cached_property
     def packing(self) -> Packing:
-        """Where the events stand in their sessions."""
+        """The position of each event in its session."""
         return Packing.of(self.lengths, self.longest, len(self.rows))
 
     @cached_property
     def ends(self) -> Tensor:
-        """int64 [P], the last event of every prefix that has a target; the target is the event after it.
+        """The last event of every prefix that has a target, int64 [P]; the target is the event after it.
 
-        A GPU is not asked how many next items are known: there every prefix with a next event is listed, and
-        losses leave out those whose target is NO_ITEM.
+        On a GPU, counting the known targets would mean waiting: there every prefix with a next event is
+        listed, and losses ignore the prefixes whose target is NO_ITEM.
         """
         n_sessions, n_ends = len(self.lengths), len(self.rows) - len(self.lengths)
         sessions = torch.arange(n_sessions, device=self.rows.device)
         session = torch.repeat_interleave(sessions, self.lengths - 1, output_size=n_ends)
-        # Each session before has one event that ends no prefix.
+        # Every earlier session has one event, its last, that ends no prefix.
         ends = torch.arange(n_ends, device=self.rows.device) + session
         return ends[self._target_after(ends) != NO_ITEM] if ends.device.type == "cpu" else ends
 
     @cached_property
     def targets(self) -> Tensor:
-        """int64 [P], the item that comes next after each prefix; NO_ITEM is no target, see `ends`."""
+        """The catalogue row of each prefix's next item, int64 [P]; NO_ITEM means no target, see `ends`."""
         return self._target_after(self.ends)
 
     def _target_after(self, ends: Tensor) -> Tensor:
@@ -111,12 +112,12 @@ class SessionBatch:
 
 
 def prefix_pairs(lengths: Tensor, n_pairs: int | None) -> tuple[Tensor, Tensor]:
-    """Return (prefix, event) pairs in order of time: the prefix, and the distance from its end, int64 [M].
+    """List all (prefix, event) pairs: the prefix, and the event's distance from the prefix's end, int64 [M].
 
     Args:
-        lengths: int64 [P], events of each prefix.
-        n_pairs: M, where the host knows it. If there are fewer, the last ones are of the last prefix, with a
-            distance below 0. On a CPU they are counted here: prefixes without a target are left out.
+        lengths: events of each prefix, int64 [P].
+        n_pairs: M, where the host knows it. Surplus pairs belong to the last prefix and have a distance
+            below 0. On a CPU the pairs are counted here, since prefixes without a target are left out.
     """
     if n_pairs is None or lengths.device.type == "cpu":
         n_pairs = int(lengths.sum())
@@ -126,5 +127,5 @@ def prefix_pairs(lengths: Tensor, n_pairs: int | None) -> tuple[Tensor, Tensor]:
 
 
 def count_pairs(lengths: np.ndarray) -> int:
-    """Return the number of (prefix, event) pairs of sessions of these lengths: see `SessionBatch.n_pairs`."""
+    """Return `SessionBatch.n_pairs`, the number of (prefix, event) pairs, for sessions of these lengths."""
     return int((lengths * (lengths - 1)).sum()) // 2

@@ -19,7 +19,7 @@ from m2trec_merlin.model.packing import LengthGroup, Packing
 
 
 class TransformerLayer(nn.Module):
-    """Multi-head self-attention and a feed-forward network, each with residual and layer norm after it."""
+    """Multi-head self-attention and a feed-forward network, each followed by residual and layer norm."""
 
     def __init__(self, width: int, config: SessionEncoderConfig) -> None:
         super().__init__()
@@ -38,13 +38,13 @@ class TransformerLayer(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def attend(self, qkv_BL3D: Tensor, mask: Tensor | None) -> Tensor:
-        """Scaled dot-product attention on padded sessions; returns [B, L, D].
+        """Apply scaled dot-product attention to padded sessions; returns [B, L, D].
 
         Args:
             qkv_BL3D: queries, keys and values.
-            mask: bool, broadcast to [B, L, L]: which events each event may attend to. None means those up
-                to itself, which spares causal attention a mask: behind a session's end there is padding
-                alone, so events never see it.
+            mask: which events each event may attend to, bool, broadcast to [B, L, L]. None means all up to
+                itself, so that causal attention needs no mask: padding only follows a session's end, where
+                no event looks.
         """
         q, k, v = qkv_BL3D.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mask_B1LL = None if mask is None else mask.unsqueeze(1)
@@ -80,24 +80,24 @@ class TransformerLayer(nn.Module):
 
 
 def _before_end(group: LengthGroup) -> Tensor:
-    """bool [b, 1, l], which events of a group are no padding."""
+    """Return which events of a group are not padding, bool [b, 1, l]."""
     steps = torch.arange(group.events.shape[1], device=group.lengths.device)
     return (steps < group.lengths.unsqueeze(1)).unsqueeze(1)
 
 
 class SessionEncoder(nn.Module):
-    """Item vectors of sessions to session vectors.
+    """Turns the item vectors of sessions into session vectors.
 
     In `causal` mode an event sees itself and earlier events, so that one pass yields the vectors of
-    all prefixes. In `bidirectional` mode (the paper) events see the whole session they are given, and
-    every prefix has to be given as a session of its own.
+    all prefixes. In `bidirectional` mode (the paper) events see their whole session, so every prefix has to
+    be given as a session of its own.
 
     Args:
         item_width: I.
         width: D.
-        max_length: sessions are at most this long.
+        max_length: maximum session length.
         config: layers, heads, mode, pooling.
-        events: encodes attributes of events; None where they have none.
+        events: encoder of event attributes; None if events have none.
     """
 
     def __init__(
@@ -123,9 +123,9 @@ class SessionEncoder(nn.Module):
         self.events = events
 
     def mask(self, lengths: Tensor, longest: int) -> Tensor:
-        """Return bool [B, L, L]: padding is never attended to, and in causal mode neither is the future.
+        """Return the attention mask, bool [B, L, L], which hides padding, and the future in causal mode.
 
-        Padding events attend to the first event, since attending to nothing has no softmax.
+        All events, padding included, may attend to the first event: a softmax over nothing is undefined.
         """
         steps = torch.arange(longest, device=lengths.device)
         real_B1L = (steps < lengths.unsqueeze(1)).unsqueeze(1)
@@ -133,21 +133,21 @@ class SessionEncoder(nn.Module):
         return (allowed | (steps == 0)).expand(lengths.shape[0], longest, longest)
 
     def encode_events(self, attributes: EncodedAttributes, count: int) -> Tensor | None:
-        """Return what attributes of so many events add at their positions, [E, D]; None where they have none.
+        """Return the vectors to add for the attributes of `count` events, [E, D]; None if events have none.
 
-        Where nothing is said of events that have attributes, all of them count as missing.
+        If `attributes` is empty although the model knows event attributes, all of them count as missing.
         """
         if self.events is None:
             return None
         return self.events(attributes or self.events.missing(count, self.positions.weight.device))
 
     def forward(self, x_EI: Tensor, packing: Packing, more_ED: Tensor | None = None) -> Tensor:
-        """Encode packed sessions; returns contextual events [E, D].
+        """Encode packed sessions; returns contextual vectors of the events, [E, D].
 
         Args:
-            x_EI: item vectors.
-            packing: where the events stand.
-            more_ED: what `encode_events` returned of them.
+            x_EI: item vectors of the events.
+            packing: positions of the events in their sessions.
+            more_ED: the result of `encode_events` for these events.
         """
         x_ED = self._at_positions(x_EI, packing.position, more_ED)
         x_ED = self.dropout(self.norm(x_ED))
@@ -156,7 +156,7 @@ class SessionEncoder(nn.Module):
         return x_ED
 
     def pool_prefixes(self, x_ED: Tensor, packing: Packing) -> Tensor:
-        """Causal mode: the session vector after each event, [E, D].
+        """Return the session vector after each event, [E, D]; for causal mode.
 
         Row i pools the events of its session up to and including event i (Eq. 5 for every prefix).
         """
@@ -167,7 +167,7 @@ class SessionEncoder(nn.Module):
         return self._merge(mean_ED, x_ED)
 
     def pool_sessions(self, x_BLD: Tensor, lengths: Tensor) -> Tensor:
-        """The session vector of each padded session, [B, D] (Eq. 5)."""
+        """Return the session vector of each padded session, [B, D] (Eq. 5)."""
         steps = torch.arange(x_BLD.shape[1], device=x_BLD.device)
         last_BD = (x_BLD * (steps == lengths.unsqueeze(1) - 1).unsqueeze(2)).sum(1)
         if self.pooling == "last":
@@ -177,12 +177,12 @@ class SessionEncoder(nn.Module):
         return self._merge(mean_BD, last_BD)
 
     def encode_last(self, x_BLI: Tensor, lengths: Tensor, more_BLD: Tensor | None = None) -> Tensor:
-        """Session vectors after the last event: what serving needs.
+        """Return the session vectors after the last event, as serving needs them.
 
         Args:
-            x_BLI: item vectors, right-padded.
-            lengths: int64 [B], at least 1.
-            more_BLD: what `encode_events` returned of the events, padded alike.
+            x_BLI: item vectors of the sessions, right-padded.
+            lengths: events per session, at least 1, int64 [B].
+            more_BLD: the result of `encode_events` for the events, padded in the same way.
 
         Returns:
             float32 [B, D].

@@ -1,4 +1,4 @@
-"""The session's own items in the query.
+"""The part of the query that comes from the session's own items.
 
 Shape legend: P prefixes, M (prefix, item) pairs, B sessions, L longest session, D width.
 """
@@ -17,13 +17,13 @@ class SessionItems(nn.Module):
     """Adds the vectors of a session's items to its session vector, weighted by attention.
 
     With s the session vector, v(i) the unit vectors of its items in the space of the candidates, and d(i)
-    the events between item i and the end of the session:
+    the number of events between item i and the end of the session:
 
         query = g s / |s| + sum over i of w(i) v(i),   w = softmax over i of b[d(i)] + c (A s / |A s|) . v(i)
 
-    The encoder alone has to learn the way back from what it made of the items to the space of the candidates;
-    that items like those of the session are likely comes free here. After CORE (Hou et al., SIGIR 2022),
-    which has the weighted sum alone.
+    Items similar to those of the session are likely to come next. The encoder would have to learn a way back
+    to the space of the candidates to express this; here it comes free. After CORE (Hou et al., SIGIR 2022),
+    whose query is the weighted sum alone.
     """
 
     def __init__(self, width: int, max_length: int) -> None:
@@ -34,12 +34,12 @@ class SessionItems(nn.Module):
         self.encoder_weight = nn.Parameter(torch.ones(()))
 
     def forward(self, session_vectors: Tensor, items_MD: Tensor, history: History) -> Tensor:
-        """Queries of prefixes, [P, D].
+        """Return the queries of prefixes, [P, D].
 
         Args:
-            session_vectors: [P, D].
+            session_vectors: vectors of the prefixes, [P, D].
             items_MD: unit vectors of the items of `history`, pair by pair.
-            history: which prefix each belongs to, and how far from its end.
+            history: the items that each prefix holds, and their distances from its end.
         """
         asked_MD = self._asked(session_vectors).index_select(0, history.prefix)
         logits = self._logits((asked_MD * items_MD).sum(1), history.distance)
@@ -48,7 +48,7 @@ class SessionItems(nn.Module):
         highest = torch.full_like(session_vectors[:, 0], lowest, dtype=logits.dtype)
         highest = highest.scatter_reduce(0, history.prefix, logits.detach(), "amax")
         weights = (logits - highest[history.prefix]).exp()
-        # The highest one weighs 1; below that is only what has no item.
+        # The highest weight of a prefix is 1, so only prefixes without an item have a smaller sum: 0.
         sums = torch.zeros_like(highest).index_add(0, history.prefix, weights).clamp(min=1)
         weighted_MD = items_MD * (weights / sums[history.prefix]).unsqueeze(1)
         pooled = torch.zeros_like(session_vectors, dtype=weighted_MD.dtype)
@@ -57,13 +57,13 @@ class SessionItems(nn.Module):
     def forward_padded(
         self, session_vectors: Tensor, items_BLD: Tensor, counted_BL: Tensor, lengths: Tensor
     ) -> Tensor:
-        """Queries of right-padded sessions, [B, D]: for the exported graph.
+        """Return the queries of right-padded sessions, [B, D]; for the exported graph.
 
         Args:
-            session_vectors: [B, D].
-            items_BLD: unit vectors of the items.
-            counted_BL: bool, which events count: an item's most recent one, and no padding.
-            lengths: int64 [B].
+            session_vectors: vectors of the sessions, [B, D].
+            items_BLD: unit vectors of the sessions' items.
+            counted_BL: which events count, bool: each item's most recent one, and no padding.
+            lengths: events per session, int64 [B].
         """
         steps = torch.arange(items_BLD.shape[1], device=lengths.device)
         distance_BL = (lengths.unsqueeze(1) - 1 - steps).clamp(min=0)

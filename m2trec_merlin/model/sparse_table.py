@@ -1,14 +1,14 @@
-"""Tables of which a step touches few rows: one a training item, or one a hashed pair of subwords."""
+"""Embedding tables of which a training step uses few rows: one row per training item or hashed pair."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class SparseTable(nn.Embedding):
-    """An embedding of many rows (row 0 is none).
+    """An embedding of many rows; row 0 stands for no entry.
 
-    `training.optimizer` looks for tables of this class, makes their gradients sparse and updates them row by
-    row; any other optimiser takes them as they are.
+    `training.optimizer` finds tables by this class, makes their gradients sparse and updates only the rows
+    used; other optimisers treat them as plain embeddings.
     """
 
     def __init__(self, n_rows: int, width: int) -> None:
@@ -17,8 +17,8 @@ class SparseTable(nn.Embedding):
     def forward(self, rows: Tensor) -> Tensor:
         """Look up rows, int64 of any shape.
 
-        Whoever looks up row 0 makes nothing of it, so that it has no gradient. Torch would take it out of
-        sparse gradients, for which a GPU is asked how many there are.
+        Callers ignore what they get for row 0, so it has no gradient. Torch's `padding_idx` would filter
+        sparse gradients, and wait for a GPU to count them.
         """
         padding = None if self.sparse else self.padding_idx
         return F.embedding(rows, self.weight, padding, sparse=self.sparse)

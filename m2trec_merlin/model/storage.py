@@ -20,10 +20,10 @@ from m2trec_merlin.model.m2trec import M2TRec, build_model
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
-#: Of what the weights mean: raised when models that were stored before no longer fit the code.
+#: Version of the meaning of the weights: raised when the code can no longer use models stored earlier.
 FORMAT = 5
 
-#: What of a catalogue has to be the same.
+#: The parts of a catalogue that must not change, and how a message names a change in each.
 _WORDS = {
     "training_items": "with more or fewer training items",
     "vocabularies": "with vocabularies of other sizes",
@@ -55,14 +55,14 @@ def save_weights(model: nn.Module, path: Path) -> None:
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """Return the weights by name, as safetensors takes them: detached, contiguous, in main memory."""
+    """Return the weights by name in the form that safetensors needs: detached, contiguous, in main memory."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
 
 
 def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
-    """Build the model that was saved in `directory` over a catalogue and load its weights.
+    """Load the model saved in `directory`, for use with a catalogue.
 
-    The catalogue may have grown since training, but training items must stand where they stood and
+    The catalogue may have grown since training, but training items must have the same rows, and the
     vocabularies must be the same.
 
     Raises:
@@ -120,7 +120,7 @@ def _config_of(description: dict[str, Any], directory: Path) -> Config:
 
 
 def _describe(catalogue: Catalogue) -> dict[str, Any]:
-    """Return by what a catalogue is known again, however many items without training are added to it."""
+    """Return values that identify a catalogue, and that items added without training do not change."""
     trained = [str(item_id) for item_id in catalogue.item_ids[1 : catalogue.n_seen + 1]]
     return {
         "training_items": catalogue.n_seen,
@@ -131,14 +131,14 @@ def _describe(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _vocabularies(catalogue: Catalogue) -> dict[str, Any]:
-    """Return what stands behind the ids of each vocabulary, if the catalogue was read from a folder."""
+    """Return the content of each vocabulary, if the catalogue was read from a folder."""
     if catalogue.directory is None:
         return {}
     return {path.name: _content(path) for path in sorted((catalogue.directory / VOCABULARIES).iterdir())}
 
 
 def _content(path: Path) -> Any:
-    # Not its bytes: they depend on the version of the library that wrote it.
+    # Not the bytes of the file: they depend on the version of the library that wrote it.
     if path.suffix == ".json":
         return read_json(path, "preprocess")
     with reading(path, "preprocess"):

@@ -1,7 +1,7 @@
 """The tasks, as Transformers4Rec prediction tasks: the next item and its attributes (Eq. 6 and 7).
 
 Shape legend: P prefixes, C candidates, D width, U distinct rows of the batch, R catalogue rows,
-V values of an attribute, K places for those of an item.
+V values of an attribute.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from m2trec_merlin.model.heads import NextItemHead
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.losses import candidate_cross_entropy
 
-#: Item vectors of catalogue rows, int64 [n].
+#: A function that returns the item vectors of catalogue rows, int64 [n].
 RowEncoder = Callable[[Tensor], ItemVectors]
 
 
 class NextItem(PredictionTask):
-    """Predict the item that comes next.
+    """Predicts the next item.
 
     Args:
-        head: what a candidate's score is made of.
-        catalogue: for the number of items.
-        encode_rows: the item encoder, applied to catalogue rows.
+        head: the head that scores candidates.
+        catalogue: the catalogue, for the number of items.
+        encode_rows: function that applies the item encoder to catalogue rows.
         config: loss and number of negatives.
 
     Attributes:
-        logits_at_a_time: that the loss holds; None: by the device.
+        logits_at_a_time: number of logits that the loss holds at a time; None: by the device.
     """
 
     def __init__(
         self, head: NextItemHead, catalogue: Catalogue, encode_rows: RowEncoder, config: NextItemConfig
     ) -> None:
         super().__init__(loss=nn.CrossEntropyLoss(), metrics=[], task_name="next_item")
-        # Stored weights call it the scorer.
+        # The name is part of the names of stored weights.
         self.scorer = head
         # A plain function, so that the encoder's parameters are not registered a second time.
         self.encode_rows = encode_rows
@@ -59,7 +59,7 @@ class NextItem(PredictionTask):
     def forward(  # type: ignore[override]
         self, inputs: EncodedPrefixes, targets: Any = None, training: bool = False, testing: bool = False
     ) -> Any:
-        """Return the loss in training, loss and scores in testing, scores [P, R] otherwise."""
+        """Return the loss in training, loss and scores [P, R] in testing, scores alone otherwise."""
         if training and not testing:
             loss = self.training_loss(inputs)
             empty = inputs.vectors.new_empty(0)
@@ -72,9 +72,9 @@ class NextItem(PredictionTask):
         return {"loss": loss, "labels": inputs.targets, "predictions": scores}
 
     def training_loss(self, prefixes: EncodedPrefixes) -> Tensor:
-        """Cross-entropy over all training items, or over a shared sample of them."""
+        """Return the cross-entropy over all training items, or over a sample that all prefixes share."""
         rows, items = self._candidates(prefixes)
-        # The batch's own rows come first and ascend, so targets and histories are found by bisection.
+        # The batch's own rows come first and are sorted, so bisection finds targets and histories.
         n_own = len(prefixes.rows)
         candidate_vectors, biases = self.scorer.candidates(items, rows)
         biases = biases.masked_fill(rows == NO_ITEM, -torch.inf)
@@ -106,12 +106,12 @@ class NextItem(PredictionTask):
         return scores
 
     def _queries(self, prefixes: EncodedPrefixes, held: Tensor) -> Tensor:
-        """Query vectors [P, D]; `held` says where the items of the history stand among the batch's rows."""
+        """Return query vectors [P, D]; `held` are positions of the history's items in the batch's rows."""
         items = self.scorer.session_item_vectors(prefixes.items.described).index_select(0, held)
         return self.scorer.queries(prefixes.vectors, items, prefixes.history)
 
     def _candidates(self, prefixes: EncodedPrefixes) -> tuple[Tensor, ItemVectors]:
-        """Rows and item vectors of the candidates, the batch's own first."""
+        """Return rows and item vectors of the candidates, the batch's own first."""
         device = prefixes.rows.device
         if self.sampled:
             drawn = torch.randint(1, self.n_seen + 1, (self.negatives,), device=device)
@@ -123,10 +123,10 @@ class NextItem(PredictionTask):
         return torch.cat([once(prefixes.rows), other]), items
 
     def _log_inclusion(self, biases: Tensor, n_own: int) -> Tensor:
-        """Log probability that a candidate is one, given the batch: its own items are, others may be drawn.
+        """Return each candidate's log probability of being one, given the batch, whose items always are.
 
-        Given the batch, and not over all batches: a rare item of the batch would otherwise stand for all the
-        batches that lack it, and weigh on the one prefix whose target it is.
+        Given the batch, not over all batches: a rare item of the batch would otherwise stand for all the
+        batches that lack it, and outweigh the one prefix whose target it is.
         """
         drawn = math.log(-math.expm1(self.negatives * math.log1p(-1 / max(self.n_seen, 2))))
         log_inclusion = torch.full_like(biases, drawn)
@@ -135,14 +135,15 @@ class NextItem(PredictionTask):
 
 
 class NextAttribute(PredictionTask):
-    """Predict an attribute of the next item that names values, such as its category, or its tags.
+    """Predicts an attribute of the next item that has a vocabulary, such as its category or its tags.
 
-    Eq. 7 of the paper, where an item has one value. Of an item with several the model learns the share that
-    each of them has: the loss is the mean over them. An item without a known value adds nothing to a mean
-    over all next items, so that several processes weigh theirs alike (`training/processes.py`).
+    For items with one value this is Eq. 7 of the paper; for items with several, the loss is the mean over the
+    values, each of which should get an equal share of the probability. An item without a known value adds 0
+    to a mean over all next items, so that several processes weigh their losses alike
+    (`training/processes.py`).
 
     Args:
-        column: the attribute in the catalogue.
+        column: the encoded attribute of all catalogue rows.
         width: D.
     """
 
@@ -166,7 +167,7 @@ class NextAttribute(PredictionTask):
         if not training and not testing:
             return logits
         labels = lists_of(self.values(inputs.targets), self.attribute)
-        # A missing or unknown value is nothing to learn to predict.
+        # Predicting "missing" or "unknown" would be of no use.
         known = labels.values >= FIRST_VALUE
         prefix = labels.spread(torch.arange(len(logits), device=logits.device))
         losses = -F.log_softmax(logits, dim=1)[prefix, labels.values]

@@ -1,4 +1,4 @@
-"""Runs as their models were trained: their configuration, and data that are still those."""
+"""Trained runs: the configuration a model was trained with, and checks that its data have not changed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from m2trec_merlin.runs.current import CURRENT
 
 
 def run_as_trained(config: Config, progress: Progress) -> Run:
-    """Return the run of a configuration as its model was trained, on data that are still those.
+    """Return a run with the configuration that its model was trained with; check that its data are the same.
 
     Args:
-        config: of the run; see `Run.as_trained` for what of it counts.
-        progress: is told where it differs from what the model was trained with.
+        config: configuration of the run; see `Run.as_trained` for the settings that count.
+        progress: receives a line for each difference from the settings of the training.
 
     Raises:
-        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other, or
-            their files were altered since.
+        ArtifactError: `preprocess` or `train` has not run, they ran with settings that do not fit each other,
+            or their files were altered since.
     """
     run = Run(config)
     needed: tuple[Verb, ...] = ("preprocess", "train")
@@ -39,14 +39,14 @@ def run_as_trained(config: Config, progress: Progress) -> Run:
 
 
 def config_of_run(path: Path) -> Config:
-    """Return the configuration of a run: its file's, or what the model in its folder was trained with.
+    """Return the configuration of a run, from its file or from the model in its folder.
 
     Args:
-        path: the folder of a run, or a link to it, or its configuration file.
+        path: folder of a run, a link to it, or its configuration file.
 
     Raises:
-        ArtifactError: there is no such path, or no trained model in the folder.
-        ConfigError: the file is no configuration.
+        ArtifactError: the path does not exist, or the folder holds no trained model.
+        ConfigError: the file is not a configuration.
     """
     if path.is_file():
         return load_config(path)
@@ -68,7 +68,7 @@ def config_of_run(path: Path) -> Config:
             "a link to it, or its configuration file"
         )
     saved = saved_config(run.model)
-    # A folder that was renamed or copied is the one that is meant.
+    # The folder may have been renamed or copied since training.
     variant = run.model_directory.name if run.is_variant else M2TREC
     if kind_of(variant) != kind_of(saved.variant):
         own = f"{VARIANTS_FOLDER}/{kind_of(saved.variant)}"

@@ -1,7 +1,7 @@
-"""Batches as the Merlin loader and Transformers4Rec have them.
+"""Conversion of batches of the Merlin loader and of Transformers4Rec.
 
-Transformers4Rec pads whatever is ragged before a model sees it. Here is the one place where padding is read,
-and the lengths of sessions have to be told from it.
+Transformers4Rec pads ragged columns before a model sees them. This is the only place that reads padding, and
+that has to infer session lengths from it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from m2trec_merlin.encoded import NO_ITEM, OFFSETS, VALUES
 from m2trec_merlin.model.session_batch import SessionBatch
 
-#: The one column of the sessions: catalogue rows, pointers into the catalogue rather than features.
+#: The only column of a batch: catalogue rows, which are pointers into the catalogue rather than features.
 ROW = "row"
 
 
@@ -35,12 +35,13 @@ def input_schema(n_rows: int, max_length: int) -> Schema:
 
 
 def read_batch(inputs: Mapping[str, Tensor], max_length: int) -> SessionBatch:
-    """Return the batch that Transformers4Rec or a Merlin loader feeds.
+    """Convert a batch of Transformers4Rec or of a Merlin loader.
 
     Args:
         inputs: `row__values` and `row__offsets`, a ragged list; or `row`, int64 [B, L], right-padded with
-            NO_ITEM. Padded sessions end with their last known item; what is unknown before it is an event.
-        max_length: longer sessions keep their last events.
+            NO_ITEM. A padded session ends with its last known item; NO_ITEM before it is an event of an
+            unknown item.
+        max_length: maximum session length; longer sessions keep their last events.
     """
     if f"{ROW}{OFFSETS}" in inputs:
         rows = inputs[f"{ROW}{VALUES}"].flatten().long()

@@ -1,7 +1,7 @@
-"""Items that the model cannot tell apart, so that what it makes of them can be the same to the bit.
+"""Items that the model cannot tell apart, and that should get bit-identical results.
 
-A product of matrices rounds a line by where in the matrix it stands. Items without a history and with equal
-attributes would so be ranked by noise: a hit among them is luck, and no tie.
+A matrix product may round equal lines differently, depending on their places in the matrix. Items with equal
+attributes and no history would so be ranked by noise, and a hit among them would be luck instead of a tie.
 
 Shape legend: n items, R catalogue rows, V ids of all lists.
 """
@@ -17,17 +17,17 @@ from torch import Tensor
 from m2trec_merlin.encoded import PADDING, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, lists_of
 
-#: Odd numbers of 64 bits; and rows whose vectors are mixed at a time.
+#: Odd 64-bit factors of the hash, and the number of rows whose vectors are hashed at a time.
 _FACTORS, _AT_ONCE = (-7046029254386353131, -4658895280553007687), 8192
 
 
 @dataclass(frozen=True)
 class Twins:
-    """Which rows are like another one before them.
+    """Catalogue rows that equal an earlier row.
 
     Attributes:
-        rows: int64 [n].
-        firsts: int64 [n], the first row that each of them is like.
+        rows: later rows, int64 [n].
+        firsts: the first row that each of them equals, int64 [n].
     """
 
     rows: Tensor
@@ -35,7 +35,7 @@ class Twins:
 
     @classmethod
     def of(cls, codes: Tensor) -> Twins:
-        """Find rows of equal codes, int64 [R]."""
+        """Find the rows that have equal codes, int64 [R]."""
         _, group_of = codes.unique(return_inverse=True)
         rows = torch.arange(len(codes), device=codes.device)
         first_of_group = rows.new_full((len(codes),), len(codes))
@@ -44,11 +44,11 @@ class Twins:
         return cls(rows[is_later], firsts[is_later])
 
     def level(self, values: Tensor, dim: int = 0) -> Tensor:
-        """Give rows what the first ones have, in place.
+        """Copy the values of first rows to the rows that equal them, in place.
 
         Args:
-            values: of R rows.
-            dim: which of its dimensions is that of the rows.
+            values: tensor with one dimension of R rows.
+            dim: dimension of the rows.
         """
         if len(self.rows):
             values.index_copy_(dim, self.rows, values.index_select(dim, self.firsts))
@@ -56,12 +56,12 @@ class Twins:
 
 
 def codes_of(fields: Sequence[Field], attributes: EncodedAttributes, told_apart: Tensor) -> Tensor:
-    """Return a number of 64 bits for each item, int64 [n]: equal where attributes are.
+    """Return a 64-bit hash for each item, int64 [n], equal for items with equal attributes.
 
     Args:
-        fields: of the attributes.
-        attributes: of the items.
-        told_apart: int64 [n], what else tells items apart.
+        fields: fields of the attributes.
+        attributes: encoded attributes of the items.
+        told_apart: further numbers that tell items apart, int64 [n].
     """
     codes = _mix(told_apart)
     for field in fields:
@@ -76,7 +76,7 @@ def codes_of(fields: Sequence[Field], attributes: EncodedAttributes, told_apart:
 
 def _of_lists(attributes: EncodedAttributes, name: str) -> Tensor:
     lists = lists_of(attributes, name)
-    # Of a value in its list: filled lists have a column a place, others lie one behind the other.
+    # The position of each value in its list: the column of padded lists; ragged lists are concatenated.
     places = torch.arange(lists.values.shape[-1], device=lists.values.device)
     if lists.offsets is not None:
         places = places - lists.spread(lists.offsets[:-1])
@@ -86,7 +86,7 @@ def _of_lists(attributes: EncodedAttributes, name: str) -> Tensor:
 
 def _of_lines(values: Tensor) -> Tensor:
     if values.is_floating_point():
-        # 0 and -0 are equal, and not in their bits.
+        # 0 and -0 are equal but differ in their bits; adding 0.0 makes both 0.
         values = (values + 0.0).view(torch.int32).long()
     lines = values.reshape(len(values), -1)
     places = torch.arange(lines.shape[1], device=lines.device)
@@ -94,12 +94,12 @@ def _of_lines(values: Tensor) -> Tensor:
 
 
 def _mix(numbers: Tensor) -> Tensor:
-    """Spread what differs over all 64 bits; overflow is meant."""
+    """Spread differences over all 64 bits; overflow is intended."""
     for factor in _FACTORS:
         numbers = (numbers ^ _upper(numbers)) * factor
     return numbers ^ _upper(numbers)
 
 
 def _upper(numbers: Tensor) -> Tensor:
-    # A shift fills up with the sign, by which a number and its complement would become the same.
+    # A shift fills up with the sign bit, so without the mask a number and its complement would collide.
     return (numbers >> 31) & 0x1FFFFFFFF

@@ -1,4 +1,4 @@
-"""Which session holds which item, as sparse matrices, and what these hold."""
+"""Sparse matrices of sessions and the items that they hold, with fast products of a few lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m2trec_merlin.sessions import Sessions
 
 
 def held_by(sessions: Sessions, n_rows: int) -> sparse.csr_matrix:
-    """Return float32 [S, R]: 1 where a session holds an item of the catalogue."""
+    """Return a matrix with a 1 for each known item that a session holds, float32 [S, R]."""
     session = np.repeat(np.arange(len(sessions)), sessions.lengths)
     known = sessions.rows != NO_ITEM
     ones = np.ones(int(known.sum()), np.float32)
@@ -24,15 +24,15 @@ def held_by(sessions: Sessions, n_rows: int) -> sparse.csr_matrix:
 
 
 class SparseLines:
-    """A sparse matrix of which some lines are asked for at a time.
+    """A sparse matrix with fast operations on a few of its lines.
 
-    SciPy's product of a vector and a matrix is the same as `sums`, and takes longer to get ready.
+    SciPy's product of a vector and a matrix gives the same result as `sums`, with more overhead per call.
 
     Args:
-        matrix: of any shape, none of it below 0.
+        matrix: a matrix of any shape, without negative entries.
 
     Attributes:
-        lengths: entries of each line.
+        lengths: number of entries in each line.
     """
 
     def __init__(self, matrix: sparse.csr_matrix) -> None:
@@ -41,38 +41,38 @@ class SparseLines:
         self._zeros = Zeros(matrix.shape[1], np.float64)
 
     def products(self, lines: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Multiply lines by a vector of few values.
+        """Multiply lines by a sparse vector.
 
         Args:
-            lines: int64 [m].
-            columns: in which the vector has something, int64 [n].
-            values: what it has there, float64 [n].
+            lines: indices of the lines, int64 [m].
+            columns: columns of the vector's entries, int64 [n].
+            values: the entries, float64 [n].
 
         Returns:
-            float64 [m].
+            The products, float64 [m].
         """
         of = self.matrix
         return _products(of.indptr, of.indices, of.data, lines, columns, values, self._zeros.array)
 
     def sums(self, lines: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Add weighted lines up: return the columns whose sums are above 0, in no order, and the sums.
+        """Return the weighted sum of lines, as a sparse vector.
 
         Args:
-            lines: int64 [m].
-            weights: float64 [m], none below 0.
+            lines: indices of the lines, int64 [m].
+            weights: weight of each line, not negative, float64 [m].
 
         Returns:
-            int64 [n] and float64 [n].
+            The columns whose sums are above 0, unordered, int64 [n]; and the sums, float64 [n].
         """
         of = self.matrix
         return _sums(of.indptr, of.indices, of.data, lines, weights, self._zeros.array)
 
     def greatest(self, lines: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return the greatest value of the columns in which each line has something, or 0: float64 [m].
+        """Return, for each line, the greatest value among the columns of its entries, or 0: float64 [m].
 
         Args:
-            lines: int64 [m].
-            values: float64, of each column.
+            lines: indices of the lines, int64 [m].
+            values: a value for each column, float64.
         """
         return _greatest(self.matrix.indptr, self.matrix.indices, lines, values)
 
@@ -89,7 +89,7 @@ def _sums(
     n_entries = 0
     for line in lines:
         n_entries += starts[line + 1] - starts[line]
-    # Which sums are new cannot be foreseen: every column is written behind those found, and stays if it is.
+    # A branch on "column is new" is mispredicted: each column is written, and kept by counting it if new.
     columns, count = np.empty(min(n_entries, len(zeros)) + 1, np.int64), 0
     for place in range(len(lines)):
         for entry in range(starts[lines[place]], starts[lines[place] + 1]):
@@ -132,6 +132,6 @@ def _greatest(starts: np.ndarray, indices: np.ndarray, lines: np.ndarray, values
 
 
 def weights_before(items: Events, n_prefixes: int, n_rows: int) -> sparse.csr_matrix:
-    """Return float32 [P, R]: 1 / (1 + steps to the end) of each item that a prefix holds."""
+    """Return 1 / (1 + steps to the end) for each item that a prefix holds, float32 [P, R]."""
     weights = (1 / (1 + items.distance)).astype(np.float32)
     return sparse.csr_matrix((weights, (items.prefix, items.row)), (n_prefixes, n_rows))

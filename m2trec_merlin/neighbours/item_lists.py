@@ -1,12 +1,12 @@
-"""What stands near the items of a session in known sessions: a short list for each item.
+"""The view `beside`: a short list per item of the items that stand near it in known sessions.
 
     likeness(i, j) = sum over their events in one session of 1 / (steps between them)
                      / (sqrt(n(i) n(j)) + 3)
     score(j)       = sum over the session's items i of likeness(i, j) / (1 + d(i))
 
 where n counts the known events of an item, and d(i) is the number of steps from i to the end of the
-session. Session kNN asks for whole sessions like this one, and hardly finds what sold in a handful of them;
-an item's own list does.
+session. Session kNN looks for whole sessions like the current one and hardly finds items that sold in just a
+handful of sessions; the lists do.
 
 Shape legend: R catalogue rows, L events of a session, E events.
 """
@@ -25,32 +25,31 @@ from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
-#: Steps between events that are near to each other; what is added to the product of roots, so that the
-#: likeness of rare pairs is not believed at once; and the items of a list, the most like it. Chosen on
-#: validation (docs/quality-log.md).
+#: Maximum steps between events that count as near; the term added to the product of roots, which lowers the
+#: likeness of rare pairs; and the length of a list. Chosen on validation (docs/quality-log.md).
 STEPS, SHRINKAGE, KEPT = 10, 3.0, 100
 
-#: Of an exported version: the items that stand near each item.
+#: Name of the file of lists in an exported version.
 LISTS = "neighbour_lists.npz"
 
-#: Events whose neighbours are looked at together, about.
+#: Approximate number of events processed together.
 _BLOCK = 1_000_000
 
 
 def lists_of(sessions: Sessions, n_rows: int, kept: int = KEPT) -> sparse.csr_matrix:
-    """Return the greatest likenesses of each item, float32 [R, R] without a diagonal.
+    """Return each item's greatest likenesses to other items, float32 [R, R].
 
     Args:
-        sessions: sessions to count.
+        sessions: known sessions.
         n_rows: R.
-        kept: entries of each row.
+        kept: maximum number of entries per row.
     """
     rows, offsets = sessions.rows, sessions.offsets
     first, last = (np.repeat(ends, sessions.lengths) for ends in (offsets[:-1], offsets[1:]))
     counts = np.bincount(rows, minlength=n_rows)
     root, events = np.sqrt(counts), np.argsort(rows, kind="stable")
     ends = np.cumsum(counts)
-    # Blocks end with an item, so that no line is in two of them.
+    # A block holds all events of its items, so that no line is split between two blocks.
     wanted = np.searchsorted(ends, np.arange(_BLOCK, len(rows) + _BLOCK, _BLOCK)) + 1
     blocks, start = [], NO_ITEM + 1
     for stop in np.unique(np.clip([*wanted, n_rows], start, n_rows)):
@@ -73,7 +72,7 @@ def lists_of(sessions: Sessions, n_rows: int, kept: int = KEPT) -> sparse.csr_ma
 def _greatest(
     row: np.ndarray, column: np.ndarray, values: np.ndarray, kept: int, shape: tuple[int, int]
 ) -> sparse.csr_matrix:
-    """Return a matrix of the greatest entries of each row; of equal ones those of lower columns."""
+    """Return a matrix of the greatest entries of each row; lower columns win ties."""
     order = np.lexsort([column, -values, row])
     starts = np.searchsorted(row[order], row[order])
     order = order[np.arange(len(order)) - starts < kept]
@@ -81,12 +80,13 @@ def _greatest(
 
 
 class ItemLists(MixedView):
-    """Scores what stands in the lists of a session's items, divided by the highest score.
+    """Scores the items in the lists of a session's items; scores are divided by the highest.
 
     Args:
-        lists: `lists_of` known sessions.
-        occurrences: of each item in training, int64 [R].
-        sessions: decides whether a session's own items are recommended (`sessions_repeat_items`).
+        lists: the result of `lists_of` for known sessions.
+        occurrences: occurrences of each item in training, int64 [R].
+        sessions: the sessions that decide whether a session's own items are recommended
+            (`sessions_repeat_items`).
     """
 
     name = "item lists"

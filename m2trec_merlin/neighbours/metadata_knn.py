@@ -1,4 +1,4 @@
-"""Session kNN that knows items by their metadata, not by their ids."""
+"""The view `by_metadata`: session kNN that identifies items by their metadata, not by their ids."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import MixedView, Said, Weight
 from m2trec_merlin.sessions import Sessions
 
-#: Of an exported version: which metadata are equal.
+#: Name of the file in an exported version that tells which items have equal metadata.
 SAME = "neighbour_same.npy"
 
-#: Share of items without a twin in all metadata from which on metadata are as good as ids.
+#: Share of items with unique metadata from which on metadata identify items as well as ids do.
 HARDLY_ANY_TWINS = 0.99
 
 
 class MetadataKnn(MixedView):
-    """Session kNN to which items of equal metadata are one and the same.
+    """Session kNN that treats items of equal metadata as the same item.
 
-    An item that was listed anew under another id has the neighbours and the votes of the old one. Where
-    hardly two items share all of their metadata, it is session kNN in all but name.
+    An item that was listed anew under another id has the neighbours and the votes of the old one. If hardly
+    any items share all of their metadata, it is the same as session kNN.
 
-    Ids decide one thing: where sessions do not repeat them, a session's own are left out, and their twins
-    are not. Hence this is asked of ids: sessions that repeat none may well hold twins.
+    Only the exclusion of a session's own items goes by ids: if sessions do not repeat ids, the session's own
+    items are left out, but not their twins, since sessions without repeated ids may well hold twins.
 
     Args:
-        same: which items are the same, int64 [R]: `first_of_equal_metadata`.
-        occurrences: of each item in training, int64 [R].
-        sessions: the sessions that can be neighbours, the most recent ones last.
+        same: the result of `first_of_equal_metadata`, int64 [R].
+        occurrences: occurrences of each item in training, int64 [R].
+        sessions: the sessions that can be neighbours, the most recent last.
     """
 
     name = "metadata kNN"
@@ -51,7 +51,7 @@ class MetadataKnn(MixedView):
 
     @classmethod
     def is_worth_trying(cls, catalogue: Catalogue) -> bool:
-        """Tell whether items of equal metadata are no exception."""
+        """Tell whether enough items share their metadata with others."""
         same = first_of_equal_metadata(catalogue)
         return float((np.bincount(same)[same] == 1).mean()) < HARDLY_ANY_TWINS
 
@@ -71,15 +71,15 @@ class MetadataKnn(MixedView):
         return cls(np.load(folder / SAME), occurrences, sessions)
 
     def say(self, session: np.ndarray) -> Said:
-        """See `SessionView.say`; the first group is that of NO_ITEM."""
+        """See `SessionView.say`; group 0 is that of NO_ITEM."""
         return self._neighbours.say(self.group_of[session])
 
 
 def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:
-    """Return for each row the first row with the same attributes, int64 [R]; NO_ITEM is like no other.
+    """Return the first row with the same attributes for each row, int64 [R]; row NO_ITEM equals no other.
 
-    Vectors are left out: they differ in the last digits where they were made of the same text. Where there is
-    nothing else, no row is like another.
+    Vectors are ignored, since vectors of the same text may differ in their last digits. Without any other
+    attribute, no two rows are equal.
     """
     first: dict[tuple[bytes, ...], int] = {}
     columns = [c for c in catalogue.attributes.values() if c.field.layout is not Layout.VECTORS]

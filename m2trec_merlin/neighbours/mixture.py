@@ -1,4 +1,4 @@
-"""A model and its neighbours together: views of the next item lift its scores."""
+"""The mixture of a model and its neighbours: views of the next item that lift the model's scores."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.scores import ItemScorer, Lift
 from m2trec_merlin.sessions import Prefixes
 
-#: What stands for "no neighbour"; chosen on validation (docs/quality.md).
+#: Scale of lifts: far below it, a score counts as "no neighbour"; chosen on validation (docs/quality.md).
 FLOOR = 0.05
 
-#: Mean rarity of a session's items at which it speaks neither for new items nor against them.
+#: Mean rarity of a session's items at which the session's novelty is 0: neither for nor against new items.
 ORDINARY = 0.2
 
 
 def lift(scores: np.ndarray) -> np.ndarray:
-    """Return log(1 + max(score, 0) / 0.05) of each score, float32: 0 of 0, about 3 of 1."""
+    """Return log(1 + max(score, 0) / 0.05) of each score, float32: 0 for 0, about 3 for 1."""
     lifted: np.ndarray = np.maximum(scores, 0)
     lifted *= np.float32(1 / FLOOR)
     return np.log1p(lifted, out=lifted)
 
 
 def session_novelty(session: np.ndarray, rare: np.ndarray) -> np.float32:
-    """Return the log of 0.05 + the mean rarity of a session's items: 0 where that is 0.2.
+    """Return a session's novelty, log((0.05 + m) / (0.05 + 0.2)) for the mean rarity m of its items.
 
     Args:
-        session: int64 [L], rows; of NO_ITEM nothing is known, and without any other the novelty is 0.
-        rare: float32 [R], see `rarity`.
+        session: catalogue rows, int64 [L]; NO_ITEM is ignored. Without any other row the novelty is 0.
+        rare: rarity of each item, float32 [R]; see `ItemPasts.rarity`.
     """
     rows, _ = steps_back(session)
     mean = float(rare[rows].sum()) / len(rows) if len(rows) else ORDINARY
@@ -42,34 +42,34 @@ def session_novelty(session: np.ndarray, rare: np.ndarray) -> np.float32:
 
 
 class Lifts:
-    """What views add to the scores of a model.
+    """The terms that views and the pasts of items add to the scores of a model.
 
-    With lift(score) = log(1 + max(score, 0) / 0.05) and rarity = 5 / (5 + occurrences), that is
+    With lift(score) = log(1 + max(score, 0) / 0.05) and rarity = 5 / (5 + occurrences), they are
 
         by_id lift(by id) + by_metadata lift(by metadata)
         + (beside + rare_beside rarity) lift(beside) + (content + rare_content rarity) lift(likeness of words)
         + rare rarity + (new + new_session novelty of the session) rarity^3 + trend trend of the item
 
-    Of an item that was listed after training, `listed` stands in the place of rare, new and new_session:
-    that training did not see it sell says nothing of it.
+    For an item that was listed after training, `listed` replaces rare, new and new_session: training could
+    not see it sell, so its lack of sales means nothing.
 
-    Neighbours remember single sessions, which a model smooths over. Of an item that hardly ever
-    sold neither knows much, its words do: the rarer it is, the more they count. Most items that never sold
-    never will, so places given to them are dear. Sessions of rare items lead to new ones much more often
-    than others, and have least to lose.
+    Neighbours remember single sessions, which a model smooths over. Neither knows much about an item that
+    hardly ever sold, but its words do: the rarer the item, the more they count. Most items that never sold
+    never will, so places given to them are costly. Sessions of rare items lead to new items much more often,
+    and have the least to lose.
 
-    Of most items views say the same after every session, which is added up beforehand.
+    For most items a view says the same after every session; this part is added up once.
 
     Args:
-        views: of one catalogue, by their names in `VIEWS`; one that is missing counts nothing.
-        pasts: of its items.
-        weights: of the views.
+        views: views of one catalogue by name, as in `VIEWS`; a missing view adds nothing.
+        pasts: pasts of the catalogue's items.
+        weights: weights of views and pasts.
 
     Attributes:
-        usual: float32 [R], what is added after every session.
-        newness: float32 [R], what is added besides, times the novelty of the session.
-        of_rarity: float32 [R], what of the usual is added as an item is rare, or newly listed.
-        of_trend: float32 [R], likewise for its trend.
+        usual: the part added after every session, float32 [R].
+        newness: the part added times the novelty of the session, float32 [R].
+        of_rarity: the part of `usual` for rare and newly listed items, float32 [R].
+        of_trend: the part of `usual` for the trend, float32 [R].
     """
 
     def __init__(self, views: Mapping[str, SessionView], pasts: ItemPasts, weights: Weights) -> None:
@@ -86,19 +86,19 @@ class Lifts:
         self._sums = _Sums(len(rare))
 
     def near(self, session: np.ndarray) -> Lift:
-        """Return what a session adds beside the usual.
+        """Return what a session adds in addition to `usual`.
 
         Args:
-            session: int64 [L], rows in order of time; NO_ITEM for unknown items.
+            session: catalogue rows in order of time, int64 [L]; NO_ITEM for unknown items.
         """
         sums = self._sums
-        sums.take()  # what a session left behind whose views failed
+        sums.take()  # clears what an earlier session left behind if one of its views failed
         for view in self._views:
             view.add(sums, session)
         return Lift(session_novelty(session, self._rarity), *sums.take())
 
     def after(self, session: np.ndarray) -> np.ndarray:
-        """Return all that is added after a session, float32 [R]; see `near`."""
+        """Return everything that is added after a session, float32 [R]; see `near`."""
         novelty, rows, changes = self.near(session)
         lifted = self.newness * novelty
         lifted += self.usual
@@ -107,16 +107,16 @@ class Lifts:
 
 
 class _Sums(local):
-    """Changes of rows, of each thread its own: added up one after the other, taken together.
+    """An accumulator of changes by row, one per thread.
 
     Args:
         n_rows: R.
 
     Attributes:
-        rows: int64 [R + 1], the first of which are those that are changed.
-        changes: float32 [R + 1], of these.
-        count: how many there are.
-        place_of: int32 [R], 1 and up, where a row stands among them; 0 where it does not.
+        rows: changed rows, in the first `count` entries, int64 [R + 1].
+        changes: their changes, float32 [R + 1].
+        count: number of changed rows.
+        place_of: 1 + the position of each row among the changed rows, or 0, int32 [R].
     """
 
     def __init__(self, n_rows: int) -> None:
@@ -124,21 +124,21 @@ class _Sums(local):
         self.place_of, self.count = np.zeros(n_rows, np.int32), 0
 
     def take(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the changed rows, int64 [n], and their changes, float32 [n], and begin anew."""
+        """Return the changed rows, int64 [n], and their changes, float32 [n], and reset all."""
         rows, changes = self.rows[: self.count].copy(), self.changes[: self.count].copy()
         self.place_of[rows], self.count = 0, 0
         return rows, changes
 
 
 class _Changes:
-    """What a view lifts more or less after a session than always.
+    """A view's lifts after a session, as differences from the view's usual lifts.
 
     Args:
-        view: of R rows.
-        weight: of its lifts, float32 [R], or [1] where it is the same for all.
+        view: a view of R rows.
+        weight: weight of its lifts, float32 [R], or [1] if it is the same for all rows.
 
     Attributes:
-        usual: float32 [R], what it lifts always.
+        usual: lifts of the rows that the view says nothing about, float32 [R].
     """
 
     def __init__(self, view: SessionView, weight: np.ndarray) -> None:
@@ -146,14 +146,14 @@ class _Changes:
         self._view, self._usual_of_groups = view, lift(view.usual)
         groups = view.group_of
         self.usual = self._usual_of_groups if groups is None else self._usual_of_groups[groups]
-        # Rows, one group behind the other, and where each group begins; empty where groups are rows.
+        # The rows of all groups, concatenated, and the offset of each group; empty if each row is a group.
         self._members = self._starts = np.zeros(0, np.int64)
         if groups is not None:
             self._members = np.argsort(groups, kind="stable")
             self._starts = np.searchsorted(groups, np.arange(len(view.usual) + 1), sorter=self._members)
 
     def add(self, sums: _Sums, session: np.ndarray) -> None:
-        """Add the weighted changes; a session's own rows are not lifted if they are none."""
+        """Add the weighted changes; the session's own rows get no lift if they are no candidates."""
         groups, scores = self._view.say(session)
         changes = lift(scores) - self._usual_of_groups[groups]
         own = session[:0] if self._view.repeats else np.unique(session)
@@ -176,9 +176,9 @@ def _add(
     own: np.ndarray,
     usual_of_own: np.ndarray,
 ) -> int:
-    """Add the changes of groups to their members; of a session's own rows, take away what is usual instead.
+    """Add the changes of groups to their rows; from a session's own rows, subtract the usual lift instead.
 
-    What is looked up far from the last look decides what this costs: one place a row, if weights are equal.
+    Random access to memory dominates the cost: one place per row if weights are equal.
     """
     before = np.zeros(len(own), np.float32)
     for place in range(len(own)):
@@ -188,7 +188,7 @@ def _add(
         group = groups[place]
         for member in range(starts[group], starts[group + 1]) if len(starts) else range(group, group + 1):
             row = members[member] if len(members) else member
-            # What is new cannot be foreseen: a row is written behind those that changed, and stays if it is.
+            # A branch on "row is new" is mispredicted: each row is written, and kept by counting it if new.
             rows[count], sums[count] = row, 0
             is_new = place_of[row] == 0
             count += is_new
@@ -212,13 +212,13 @@ def _weight(name: str, weights: Weights, rare: np.ndarray) -> np.ndarray:
 
 
 class Mixture:
-    """A model and its neighbours together: the scores of the one, lifted by the others.
+    """An `ItemScorer` that adds the lifts of neighbours to the scores of a model.
 
     Args:
-        name: in reports.
-        model: decides what can be recommended.
-        lifts: of the neighbours.
-        most: events of a session that neighbours are shown, the last ones.
+        name: name in reports.
+        model: scorer whose candidates can be recommended.
+        lifts: the lifts of the neighbours.
+        most: number of a session's last events that neighbours see.
     """
 
     def __init__(self, name: str, model: ItemScorer, lifts: Lifts, most: int) -> None:

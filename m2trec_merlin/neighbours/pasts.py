@@ -1,4 +1,4 @@
-"""What the past of an item says of it, whatever a session holds.
+"""The past of items (occurrences, trend, listing), which counts independently of the session.
 
 Shape legend: R catalogue rows.
 """
@@ -13,10 +13,10 @@ import numpy as np
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 
-#: Occurrences at which an item counts as half rare; chosen on validation (docs/quality.md).
+#: Number of occurrences at which an item's rarity is 1/2; chosen on validation (docs/quality.md).
 HALF_RARE = 5.0
 
-#: Recent events that an item is thought to have besides, and as many as it would have by its share of all.
+#: Number added to both the recent and the expected events of an item, so that few events make no trend.
 PRIOR = 5.0
 
 
@@ -25,10 +25,10 @@ class ItemPasts:
     """The past of all items.
 
     Attributes:
-        occurrences: int64 [R], in training.
-        trends: float32 [R], see `trends_of`; 0 where nothing is known of time.
-        listed: bool [R], which items came after training, or so late that it could not see them sell. Row
-            NO_ITEM, which stands for all outside of the catalogue, is one of them.
+        occurrences: occurrences in training, int64 [R].
+        trends: trend of each item, float32 [R], see `trends_of`; 0 if times are unknown.
+        listed: which items were listed after training, or too late for training to see them sell, bool [R].
+            Row NO_ITEM, which stands for all items outside of the catalogue, is one of them.
     """
 
     occurrences: np.ndarray
@@ -37,7 +37,7 @@ class ItemPasts:
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ItemPasts:
-        """Return those of a catalogue, as far as training tells."""
+        """Return the pasts of a catalogue's items, as training knows them."""
         trends = trends_of(catalogue.train_counts, catalogue.recent_counts)
         return cls.known(catalogue.train_counts, trends, catalogue.listed)
 
@@ -45,7 +45,7 @@ class ItemPasts:
     def known(
         cls, occurrences: np.ndarray, trends: np.ndarray | None = None, listed: np.ndarray | None = None
     ) -> ItemPasts:
-        """Return pasts of which some things may not be known; see the class."""
+        """Return pasts from arrays as in the class; None stands for unknown trends or dates of listing."""
         trends = np.zeros(len(occurrences), np.float32) if trends is None else trends
         listed = np.zeros(len(occurrences), bool) if listed is None else listed.copy()
         listed[NO_ITEM] = True
@@ -53,35 +53,35 @@ class ItemPasts:
 
     @cached_property
     def rarity(self) -> np.ndarray:
-        """5 / (5 + occurrences), float32 [R]: 1 of an item without a history, half of one of five."""
+        """Rarity, 5 / (5 + occurrences), float32 [R]: 1 without a history, 1/2 at five occurrences."""
         rarity: np.ndarray = (HALF_RARE / (HALF_RARE + self.occurrences)).astype(np.float32)
         return rarity
 
     def terms(self) -> dict[str, np.ndarray]:
-        """Return what is added to scores at a weight of 1, float32 [R] by the names in `ITEM_WEIGHTS`."""
+        """Return the terms added to scores at a weight of 1, float32 [R] by name in `ITEM_WEIGHTS`."""
         return past_terms(self.rarity, self.trends, self.listed)
 
 
 def past_terms(rarity: np.ndarray, trend: np.ndarray, listed: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the terms of any items; see `ItemPasts`.
+    """Return `ItemPasts.terms` for arrays of any shape.
 
     Args:
-        rarity: float32 of any shape.
-        trend: float32, likewise.
-        listed: bool, likewise.
+        rarity: rarity of the items, float32.
+        trend: trend of the items, float32.
+        listed: which items were listed after training, bool.
     """
     seldom_sold = np.where(listed, np.float32(0), rarity)
     return {"rare": seldom_sold, "new": seldom_sold**3, "listed": listed.astype(np.float32), "trend": trend}
 
 
 def trends_of(occurrences: np.ndarray, recent: np.ndarray | None) -> np.ndarray | None:
-    """Return log((recent occurrences + 5) / (those by an item's share of all + 5)), float32 [R].
+    """Return each item's trend, log((recent + 5) / (expected + 5)), float32 [R]; None if times are unknown.
 
-    0 of an item without a history; None where nothing is known of time.
+    Recent events are expected in proportion to all occurrences, so an item without a history has trend 0.
 
     Args:
-        occurrences: int64 [R].
-        recent: int64 [R], those of the last events; None where nothing is known of time.
+        occurrences: occurrences of each item, int64 [R].
+        recent: occurrences among the last events, int64 [R]; None if times are unknown.
     """
     if recent is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether sessions come back to their own items."""
+"""The test whether sessions return to their own items."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REPEATS_WORTH_RECOMMENDING = 0.01
 def sessions_repeat_items(sessions: Sessions) -> bool:
     """Tell whether the next item of a known session is often one that the session already holds.
 
-    Click streams do repeat, baskets hardly ever. Where sessions do not, recommending their own items
-    only wastes places at the top, and a baseline that did so would be weak without need.
+    Click streams repeat items, baskets hardly ever do. Where sessions do not, recommending their own items
+    would waste places at the top, and make baselines needlessly weak.
     """
     return sessions.n_repeats >= REPEATS_WORTH_RECOMMENDING * max(sessions.n_prefixes, 1)

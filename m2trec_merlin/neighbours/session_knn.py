@@ -1,17 +1,17 @@
-"""Session kNN: items of the known sessions that are most like the current one (V-SKNN).
+"""The view `by_id`, session kNN: items of the known sessions most similar to the current one (V-SKNN).
 
 After M. Ludewig and D. Jannach, "Evaluation of session-based recommendation algorithms", User Modeling
 and User-Adapted Interaction 28 (2018), with two refinements of later work: the index keeps only the
 most recent sessions of each item, so that its cost does not grow with the data, and similarities count
-rare items more. With d(i) the steps from item i to the end of the prefix p, df(i) the known sessions
-that hold i, and S their number:
+rare items more. With d(i) the steps from item i to the end of the prefix p, df(i) the number of known
+sessions that hold i, and S the number of known sessions:
 
     similarity(p, s) = sum over i in p and s of max(1 - 0.1 d(i), 0.01) * log(S / df(i)) / |s|^norm
     score(j)         = sum over the k most similar s that hold j of
                            similarity(p, s) / (1 + min over i in p and s of d(i)) * (1 + log(S / df(j)))
 
-Scores are divided by the highest, and a small multiple of the item's popularity fills the places for
-which the neighbours suggest nothing.
+Scores are divided by the highest. A small multiple of the item's popularity is added, which fills the places
+for which the neighbours suggest nothing.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from m2trec_merlin.sessions import Sessions
 
 @dataclass(frozen=True)
 class SessionKnnParameters:
-    """What was chosen on the validation sessions of Instacart and Diginetica; see docs/evaluation.md.
+    """Parameters, chosen on validation sessions of Instacart and Diginetica; see docs/evaluation.md.
 
     Attributes:
         neighbours: k.
-        sessions_per_item: known sessions that the index keeps of each item, the last ones.
-        length_norm: how much longer known sessions count less; 0 is V-SKNN's dot product, 0.5 a cosine.
+        sessions_per_item: maximum number of sessions that the index keeps per item, the most recent ones.
+        length_norm: exponent that makes long sessions count less; 0 is V-SKNN's dot product, 0.5 a cosine.
         popularity_weight: multiple of `popularity_share` that is added to scores between 0 and 1.
     """
 
@@ -50,12 +50,12 @@ class SessionKnnParameters:
 
 
 class SessionKnn(MixedView):
-    """Recommends what similar known sessions hold.
+    """Recommends items of similar known sessions.
 
     Args:
-        occurrences: of each item in training, int64 [R].
-        sessions: the sessions that can be neighbours, the most recent ones last.
-        parameters: see there.
+        occurrences: occurrences of each item in training, int64 [R].
+        sessions: the sessions that can be neighbours, the most recent last.
+        parameters: the parameters; None for the defaults.
         repeats: whether a session's own items may be recommended; default: `sessions_repeat_items`.
     """
 
@@ -107,7 +107,7 @@ class SessionKnn(MixedView):
         return Said(rows, scores / scores.max(initial=np.finfo(np.float32).tiny) + self.usual[rows])
 
     def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the k known sessions most like one, int64 [k], and how similar they are, float32 [k]."""
+        """Return the k most similar known sessions, int64 [k], and their similarities, float32 [k]."""
         weights = np.maximum(1 - 0.1 * distances, 0.01) * self.idf[items]
         sessions, similarities = self.index.sums(items, weights)
         found = similarities.astype(np.float32) * self.damping[sessions]
@@ -118,8 +118,8 @@ class SessionKnn(MixedView):
         """Return 1 / (1 + steps since the last item shared with each neighbour), float64 [k].
 
         Args:
-            items: numbers of the session's, int64 [m].
-            distances: of these, int64 [m].
+            items: numbers (see `_numbered`) of the session's items, int64 [m].
+            distances: their steps to the end of the session, int64 [m].
             neighbours: known sessions, int64 [k].
         """
         inverse = np.zeros(len(self._rows))
@@ -128,10 +128,11 @@ class SessionKnn(MixedView):
 
 
 def _numbered(sessions: Sessions, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Number the items that sessions hold, the most frequent first: what is looked at stands close together.
+    """Number the items of sessions, the most frequent first, so that items often used are close in memory.
 
     Returns:
-        The rows of numbers, NO_ITEM first, and the numbers of rows, int64 [R]; NO_ITEM if no session has it.
+        The row of each number, NO_ITEM first, and the number of each row, int64 [R], NO_ITEM if no session
+        holds it.
     """
     counts = np.bincount(sessions.rows, minlength=n_rows)
     counts[NO_ITEM] = 0
@@ -153,9 +154,9 @@ def _keep_last(index: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
 
 
 def _highest(similarities: np.ndarray, sessions: np.ndarray, count: int) -> np.ndarray:
-    """Return where the `count` highest similarities stand; of equal ones, those of the latest sessions."""
+    """Return the positions of the `count` highest similarities; later sessions win ties."""
     if len(similarities) <= count:
         return np.arange(len(similarities))
-    # Sums of the same numbers in another order differ in the last digits: these must not decide.
+    # Sums of the same numbers in another order differ in their last digits, which must not decide.
     keys = np.round(similarities.astype(np.float64), 5) + sessions * (1e-6 / (sessions.max() + 1))
     return np.argpartition(keys, len(keys) - count)[len(keys) - count :]

@@ -1,7 +1,7 @@
-"""Scorers that say something of few items after a session, and the same of all others after every session.
+"""Views: scorers that score few items after a session; the scores of all others are always the same.
 
-Items in one group always have the same score: those of equal metadata, or of equal words. So little has to
-be computed for a session, and as little is done once an item more is listed.
+Items in one group, such as those of equal metadata or equal words, always have the same score. So there is
+little to compute for a session, or when an item is added to the catalogue.
 
 Shape legend: P prefixes, R catalogue rows, K groups, L events of a session, m groups or items.
 """
@@ -23,11 +23,11 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 
 
 class Said(NamedTuple):
-    """What a view says after a session.
+    """A view's scores after a session.
 
     Attributes:
-        groups: int64 [m], each of them once.
-        scores: float32 [m], of their items.
+        groups: the groups whose scores are not the usual ones, each once, int64 [m].
+        scores: scores of these groups, float32 [m].
     """
 
     groups: np.ndarray
@@ -35,11 +35,11 @@ class Said(NamedTuple):
 
 
 class SessionView(ABC):
-    """An `ItemScorer` of few items at a time.
+    """An `ItemScorer` that scores few items per session.
 
     Attributes:
-        usual: float32 [K], scores of the groups of which nothing is said.
-        group_of: int64 [R], of each row; None where each row is a group of its own.
+        usual: scores of the groups that `say` does not return, float32 [K].
+        group_of: group of each row, int64 [R]; None if each row is a group of its own.
         repeats: whether a session's own items are candidates.
     """
 
@@ -51,7 +51,7 @@ class SessionView(ABC):
 
     @abstractmethod
     def say(self, session: np.ndarray) -> Said:
-        """Score what is near to a session, int64 [L] rows in order of time, NO_ITEM for unknown items."""
+        """Score the items near a session, given as rows in order of time, int64 [L], NO_ITEM if unknown."""
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all items, float32 [P, R]."""
@@ -73,14 +73,14 @@ class SessionView(ABC):
 
 @dataclass(frozen=True)
 class Weight:
-    """What something may count in a mixture with a model.
+    """The definition of a weight in the mixture with a model.
 
     Attributes:
-        name: in the configuration and in what is kept.
-        default: where nothing is chosen on validation.
-        step: by which it is changed at first in the search for the best mixture.
-        about: what counts, for the reference.
-        signed: whether it may be below 0.
+        name: its name in the configuration and in files.
+        default: its value if no mixture is chosen on validation.
+        step: size of its first changes in the search for the best mixture.
+        about: a description of what it weighs, for the reference.
+        signed: whether it may be negative.
     """
 
     name: str
@@ -91,11 +91,11 @@ class Weight:
 
 
 class Relisting(NamedTuple):
-    """A catalogue that has more items than a view was made of.
+    """A catalogue with more items than the one that a view was made of.
 
     Attributes:
-        origins: int64 [R], the row that each row was to the view; NO_ITEM for those that are new.
-        titles: of rows, int64 [m].
+        origins: each row's row in the view's catalogue, int64 [R]; NO_ITEM for new items.
+        titles: a function that returns the titles of rows, int64 [m].
     """
 
     origins: np.ndarray
@@ -103,14 +103,13 @@ class Relisting(NamedTuple):
 
 
 class MixedView(SessionView):
-    """A view that mixtures hold: how it is made, what it counts, and its files beside an exported model.
+    """A view that can be part of a mixture, with its weights and its files beside an exported model.
 
     Attributes:
-        weight: of what it says.
-        rare_weight: of what it says of an item without a history, half of it of one of five occurrences; None
-            where it counts the same for all.
-        guess: about what the two are in a good mixture.
-        settings: what the search for a mixture depends on besides.
+        weight: the weight of its lifts.
+        rare_weight: additional weight of its lifts times the rarity of an item; None for no such weight.
+        guess: typical values of `weight` and `rare_weight` in a good mixture.
+        settings: constants of the view; if one changes, a mixture has to be chosen again.
     """
 
     weight: ClassVar[Weight]
@@ -120,40 +119,40 @@ class MixedView(SessionView):
 
     @classmethod
     def is_worth_trying(cls, catalogue: Catalogue) -> bool:
-        """Tell whether the view can say of this catalogue what no other one says."""
+        """Tell whether the view can add anything to the other views of this catalogue."""
         return True
 
     @classmethod
     @abstractmethod
     def fit(cls, catalogue: Catalogue, sessions: Sessions) -> MixedView | None:
-        """Return the view of a catalogue and of known sessions; None where it has nothing to say."""
+        """Return the view of a catalogue and known sessions; None if it can score nothing."""
 
     @classmethod
     def write(cls, folder: Path, catalogue: Catalogue, sessions: Sessions) -> None:
-        """Write what `read` needs besides the sessions into a version folder of `m2trec_predict`."""
+        """Write the files that `read` needs, apart from sessions, to a version folder of `m2trec_predict`."""
 
     @classmethod
     @abstractmethod
     def read(cls, folder: Path, occurrences: np.ndarray, sessions: Sessions) -> MixedView | None:
-        """Return the view that an export wrote into a version folder.
+        """Read the view that an export wrote to a version folder.
 
         Args:
-            folder: of a version of `m2trec_predict`.
-            occurrences: of each exported item in training, int64 [R].
-            sessions: that are known.
+            folder: version folder of `m2trec_predict`.
+            occurrences: occurrences of each exported item in training, int64 [R].
+            sessions: known sessions.
         """
 
     def relisted(self, listing: Relisting) -> SessionView:
-        """Return the view of a catalogue with more items."""
+        """Return the view for a catalogue with more items."""
         return Relisted(self, listing.origins)
 
 
 class Relisted(SessionView):
-    """A view of a catalogue that has changed: rows of it are what others were to the view.
+    """A view adapted to a changed catalogue: translates rows to those that the view knows.
 
     Args:
-        view: of the catalogue as it was.
-        origins: int64 [R], the row that each row was; NO_ITEM for those that are new.
+        view: view of the earlier catalogue.
+        origins: each row's row in the earlier catalogue, int64 [R]; NO_ITEM for new items.
     """
 
     def __init__(self, view: SessionView, origins: np.ndarray) -> None:
@@ -169,10 +168,10 @@ class Relisted(SessionView):
 
 @compiled
 def steps_back(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the known items of a session, rising, and how many events ago each occurred last, int64 [m].
+    """Return a session's known items, ascending, and the steps back to each one's last event, int64 [m].
 
     Args:
-        session: int64 [L], rows in order of time; the last event is 0 steps back.
+        session: catalogue rows in order of time, int64 [L]; the last event is 0 steps back.
     """
     rows, distances = np.empty(len(session), np.int64), np.empty(len(session), np.int64)
     count = 0

@@ -1,4 +1,4 @@
-"""What a mixture with a model is made of: the views beside it, and what they count."""
+"""The parts of a mixture with a model: the views and their weights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import MixedView, Weight
 from m2trec_merlin.neighbours.word_likeness import WordLikeness
 
-#: By name. A new one is a module of its own and a name in this line.
+#: The views by name. A new view is a module of its own and a name in this line.
 VIEWS: dict[str, type[MixedView]] = {
     view.weight.name: view for view in (SessionKnn, MetadataKnn, ItemLists, WordLikeness)
 }
 
-#: What is added to an item's score for its past, whatever the views say.
+#: Weights of the terms that are added to an item's score for its past.
 ITEM_WEIGHTS = (
     Weight("rare", 0.0, 1.0, "added to items without history; half of it at 5 occurrences", signed=True),
     Weight("new", 0.0, 1.0, "added to items without history; an eighth of it at 5 occurrences", signed=True),
@@ -24,7 +24,7 @@ ITEM_WEIGHTS = (
     Weight("trend", 0.4, 0.4, "added the more an item sold of late than its share of all", signed=True),
 )
 
-#: All of them, by name.
+#: All weights, by name.
 WEIGHTS: dict[str, Weight] = {
     weight.name: weight
     for weight in (
@@ -35,13 +35,13 @@ WEIGHTS: dict[str, Weight] = {
 
 
 class Weights(Mapping[str, float]):
-    """What counts how much against the model; a view lifts an item by up to three times its weight.
+    """The weights of a mixture; a view lifts an item's score by up to about three times the view's weight.
 
     Args:
-        weights: by their names in `WEIGHTS`; the others are 0.
+        weights: values by name in `WEIGHTS`; all others are 0.
 
     Raises:
-        ValueError: there is no weight of a name.
+        ValueError: a name is not in `WEIGHTS`.
     """
 
     def __init__(self, **weights: float) -> None:
@@ -66,11 +66,11 @@ class Weights(Mapping[str, float]):
         return f"Weights({', '.join(f'{name}={value:g}' for name, value in self._of.items() if value)})"
 
     def but(self, **weights: float) -> Weights:
-        """Return these weights with others in the place of some."""
+        """Return a copy with some weights replaced."""
         return Weights(**{**self._of, **weights})
 
     def views(self) -> tuple[str, ...]:
-        """Return the views that count at all."""
+        """Return the names of the views that have a weight other than 0."""
         return tuple(name for name, view in VIEWS.items() if any(self[each] for each in _names(view)))
 
 

@@ -1,4 +1,4 @@
-"""The words of items (TF-IDF), and how much those of a session are like them (cosine)."""
+"""The view `content`: similarity of items' words to those of the session (cosine of TF-IDF vectors)."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.neighbours.views import MixedView, Relisting, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
-#: Of an exported version: vectors of texts, which text is whose, and each word of titles with what it counts;
-#: line i is column i of the vectors.
+#: Files of an exported version: vectors of texts; the text of each row; the words of titles with their
+#: inverse document frequencies, line i for column i of the vectors.
 WORDS, TEXTS, VOCABULARY = "neighbour_words.npz", "neighbour_texts.npy", "neighbour_vocabulary.parquet"
 
-#: Texts of which something is said after a session, those most like it, and what is as like; chosen on
-#: validation (docs/quality-log.md). What shares a common word with a session is hardly like it.
+#: Number of most similar texts that get a score after a session, and all that tie; chosen on validation
+#: (docs/quality-log.md). Texts that only share a common word with the session are hardly similar.
 NEAREST = 300
 
-#: Texts that hold a session's words, all of which are read at most, word by word; of more, so many that hold
-#: its rarest words, each of which is looked up. So the cost does not grow with the catalogue.
+#: Limits that keep the cost from growing with the catalogue: up to HOLDERS texts with words of the session
+#: (counted word by word), all are scored; beyond, only those with its rarest words, up to LOOKED_UP, each
+#: looked up.
 HOLDERS, LOOKED_UP = 60_000, 20_000
 
 
 @dataclass(frozen=True)
 class WordVectors:
-    """What words items have: one vector for all items of equal words.
+    """TF-IDF vectors of items' texts; items with equal texts share a vector.
 
     Attributes:
-        texts: float32 [K, words], TF-IDF of each text, of length 1 or 0.
-        text_of: int64 [R], of each row.
+        texts: TF-IDF vector of each text, of length 1 or 0, float32 [K, words].
+        text_of: text of each row, int64 [R].
     """
 
     texts: sparse.csr_matrix
@@ -49,11 +50,11 @@ class WordVectors:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What words count: TF-IDF, as scikit-learn has it.
+    """Words and their inverse document frequencies, for TF-IDF as in scikit-learn.
 
     Attributes:
-        words: in the order of the columns.
-        idf: float32 [words].
+        words: the words, in the order of the columns.
+        idf: frequencies, float32 [words].
     """
 
     words: Sequence[str]
@@ -64,7 +65,7 @@ class Vocabulary:
         return {word: column for column, word in enumerate(self.words)}
 
     def vectors(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """Return the vectors of texts, float32 [n, words], of length 1 or 0; unknown words count nothing."""
+        """Return the vectors of texts, of length 1 or 0, float32 [n, words]; unknown words are ignored."""
         rows, columns = [], []
         for row, text in enumerate(texts):
             known = [self._column_of[word] for word in words_of(text) if word in self._column_of]
@@ -79,15 +80,15 @@ class Vocabulary:
 
 
 class WordLikeness(MixedView):
-    """score(j) = cos(words of j, profile), 0 where they share no word.
+    """Scores items by score(j) = cos(words of j, profile), which is 0 if they share no word.
 
     The profile is the mean of the TF-IDF vectors of the session's items, weighted by 1 / (1 + d) where d is
     the number of steps to the end of the session.
 
     Args:
-        words: of the items.
+        words: TF-IDF vectors of the items.
         repeats: whether a session's own items are candidates.
-        vocabulary: by which titles are read that come later; items that come have no words without.
+        vocabulary: vocabulary for titles of items added later; without it those items have no words.
     """
 
     name = "likeness of words"
@@ -110,7 +111,7 @@ class WordLikeness(MixedView):
 
     @classmethod
     def fit(cls, catalogue: Catalogue, sessions: Sessions) -> WordLikeness | None:
-        """See `MixedView.fit`; None where no training item has any word."""
+        """See `MixedView.fit`; None if no training item has any word."""
         try:
             words, vocabulary = fit_words(catalogue)
         except DataError:
@@ -119,7 +120,7 @@ class WordLikeness(MixedView):
 
     @classmethod
     def write(cls, folder: Path, catalogue: Catalogue, sessions: Sessions) -> None:
-        """See `MixedView.write`; nothing where no training item has any word."""
+        """See `MixedView.write`; writes nothing if no training item has any word."""
         if (view := cls.fit(catalogue, sessions)) is None:
             return
         sparse.save_npz(folder / WORDS, view._texts.matrix)
@@ -141,7 +142,7 @@ class WordLikeness(MixedView):
         return cls(words, sessions_repeat_items(sessions), vocabulary)
 
     def relisted(self, listing: Relisting) -> WordLikeness:
-        """See `MixedView.relisted`; titles that came are read as the first ones were."""
+        """See `MixedView.relisted`; new titles get vectors from the same vocabulary."""
         texts, text_of = self._texts.matrix, self.group_of[listing.origins]
         if self._vocabulary is not None:
             more = np.arange(len(self.group_of), len(listing.origins))
@@ -162,17 +163,17 @@ class WordLikeness(MixedView):
         return Said(texts, cosines.astype(np.float32))
 
     def _near(self, words: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return texts among which are the nearest of those that hold some words, or the rarest of them.
+        """Return texts that include the nearest among those that hold some words, or the rarest of these.
 
-        What is left of the profile without the rarest words is the most that the others can add to a cosine:
-        a text that does not come near enough by the rarest alone is not looked up.
+        The norm of the profile without the rarest words is the most that the other words can add to a cosine:
+        a text too far away for that by the rarest words alone is not looked up.
 
         Args:
-            words: int64 [m].
-            profile: of these, float64 [m].
+            words: columns of the profile's words, int64 [m].
+            profile: values of these columns, float64 [m].
 
         Returns:
-            int64 [n], and the products of their vectors with the profile, float64 [n].
+            The texts, int64 [n], and the products of their vectors with the profile, float64 [n].
         """
         holders = self._holders.lengths[words]
         if holders.sum() <= HOLDERS:
@@ -188,9 +189,9 @@ class WordLikeness(MixedView):
 def _nearest(
     texts: np.ndarray, cosines: np.ndarray, count: int, more: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return texts, and their cosines, among which are the `count` nearest if each may come nearer by `more`.
+    """Return texts that include the `count` nearest, and their cosines, if each cosine may grow by `more`.
 
-    Cosines are counted by their thousandth part, which takes less than to sort them.
+    A histogram of the cosines in steps of about a thousandth replaces sorting, which takes longer.
     """
     n_steps = 1024
     counts = np.zeros(n_steps + 1, np.int64)
@@ -200,13 +201,13 @@ def _nearest(
     while step > 0 and counts[step] < count:
         count -= counts[step]
         step -= 1
-    # Rounding must not part cosines that are the same.
+    # Rounding errors must not separate equal cosines.
     near = cosines >= step / n_steps - more - 1e-6
     return texts[near], cosines[near]
 
 
 def item_words(catalogue: Catalogue) -> list[str]:
-    """Return the title of each item, N texts; where no attribute is text, its categories as words."""
+    """Return the title of each item, N texts; its categories as words if no attribute gives titles."""
     if catalogue.titled:
         return [str(title) for title in catalogue.display()["title"].fillna("")]
     return category_words(catalogue)
@@ -223,11 +224,11 @@ def category_words(catalogue: Catalogue) -> list[str]:
 
 
 def fit_words(catalogue: Catalogue, words: Sequence[str] | None = None) -> tuple[WordVectors, Vocabulary]:
-    """Return TF-IDF vectors of items, and what the words count.
+    """Return TF-IDF vectors of items, and their vocabulary.
 
     Args:
-        catalogue: vocabulary and frequencies come from its training items.
-        words: what describes each item, N texts; default: `item_words`.
+        catalogue: the catalogue; its training items define the vocabulary and the frequencies.
+        words: a text for each item, N texts; default: `item_words`.
 
     Raises:
         DataError: no training item has any word.

@@ -1,1 +1,1 @@
-"""Search: the best candidates for the queries of sessions."""
+"""Search for the best candidates for the queries of sessions."""

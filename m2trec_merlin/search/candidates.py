@@ -1,6 +1,6 @@
-"""The seam between a session's query and the items that may answer it.
+"""The interface of indexes, which find the best items for the queries of sessions.
 
-Shape legend: B queries, D model width, R catalogue rows (NO_ITEM among them), m found rows.
+Shape legend: B queries, D model width, R catalogue rows (NO_ITEM among them), m found rows, S searches.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from m2trec_merlin.compiled import compiled
 from m2trec_merlin.scores import NO_LIFT, Lift, best_rows, reaching
 
-#: Rows, int64, each of them once, and what is added to their scores.
+#: Rows, int64, each once, and the numbers, or one number, to add to their scores.
 Addition = tuple[np.ndarray, np.ndarray | float]
 
 
@@ -25,13 +25,13 @@ def _none() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Selection:
-    """How many rows are wanted, and of which.
+    """The number of rows wanted, and the rows that may be found.
 
     Attributes:
-        k: rows wanted; fewer are found where fewer may be.
-        forbidden: int64, rows that must not be found.
-        allowed: bool [R], rows that may be found; None for all.
-        only: int64, the rows that are looked at, where they are few and known; None for all.
+        k: rows wanted; fewer are found if fewer may be.
+        forbidden: rows that must not be found, int64.
+        allowed: which rows may be found, bool [R]; None for all.
+        only: the only rows to consider, if they are few and known, int64; None for all.
     """
 
     k: int
@@ -42,11 +42,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class Wish(Selection):
-    """What is searched for one query: a selection of rows, by their scores and what is added to these.
+    """The request for one query: a selection of rows, and changes of their scores.
 
     Attributes:
-        additions: to scores, in this order.
-        lift: what the session adds by its neighbours.
+        additions: numbers to add to scores, applied in this order.
+        lift: changes of scores by the session's neighbours.
     """
 
     additions: Sequence[Addition] = ()
@@ -55,25 +55,25 @@ class Wish(Selection):
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """What is added to the scores of rows whatever is asked.
+    """Numbers added to the scores of rows for every query.
 
     Attributes:
-        biases: float32 [R]; -inf for rows that are no candidates.
-        newness: float32 [R], added times the novelty of a wish; None where no session has any.
+        biases: number added to each row, float32 [R]; -inf for rows that are no candidates.
+        newness: number added times the novelty of a wish, float32 [R]; None if novelty is not used.
     """
 
     biases: np.ndarray
     newness: np.ndarray | None = None
 
     def of(self, rows: np.ndarray | slice, novelty: np.float32) -> np.ndarray:
-        """Return what is added to rows at a novelty, float32 [m]."""
+        """Return the numbers added to rows at a novelty, float32 [m]."""
         if self.newness is None:
             return self.biases[rows]
         added: np.ndarray = self.biases[rows] + self.newness[rows] * novelty
         return added
 
     def add_to(self, scores: np.ndarray, novelty: np.float32) -> None:
-        """Add to the scores of the first rows what `of` returns, in place."""
+        """Add the numbers of `of` to the scores of the first rows, in place."""
         if self.newness is None:
             scores += self.biases[: len(scores)]
         else:
@@ -87,11 +87,11 @@ def _add(scores: np.ndarray, biases: np.ndarray, newness: np.ndarray, novelty: n
 
 
 class Asked(NamedTuple):
-    """Searches for the best rows of a base, of which nothing else is wanted.
+    """Plain searches of a base, without selections or additions.
 
     Attributes:
-        queries: float32 [S, D].
-        novelties: float32 [S], see `Base`.
+        queries: the queries, float32 [S, D].
+        novelties: novelty of each query's session, float32 [S]; see `Base`.
     """
 
     queries: np.ndarray
@@ -103,8 +103,8 @@ class Found:
     """The best rows for one query.
 
     Attributes:
-        rows: int64 [m], best first; among equals the lower row.
-        scores: float32 [m].
+        rows: the rows, best first, lower rows first among ties, int64 [m].
+        scores: their scores, float32 [m].
     """
 
     rows: np.ndarray
@@ -117,61 +117,61 @@ class Candidates(Protocol):
     def search(self, queries: np.ndarray, wishes: Sequence[Wish]) -> list[Found]:
         """Return the best rows for each query.
 
-        score(row) = query . vector(row) + base(row) + change(row) + additions, exact to rounding; never
-        NO_ITEM, never a row without a candidate vector. An index may miss rows that belong to the best. It
-        finds `k` rows if so many may be found, considers every row that something is added to, and answers a
-        query alike whatever else is asked with it.
+        score(row) = query . vector(row) + base(row) + lift(row) + additions, exact to rounding; never
+        NO_ITEM, never a row without a candidate vector. An index may miss some of the best rows. It finds
+        `k` rows if so many may be found, considers every row whose score something is added to, and its
+        answer to a query does not depend on the other queries of the batch.
 
         Args:
-            queries: float32 [B, D].
-            wishes: B of them.
+            queries: the queries, float32 [B, D].
+            wishes: a wish for each query.
         """
 
     def changed(self, base: Base, vectors: np.ndarray) -> Candidates:
-        """Return these candidates on another base, and with more rows behind their own.
+        """Return candidates with another base, and with rows appended.
 
-        Both go on searching, and share what is large.
+        Both can be searched, and share their large arrays.
 
         Args:
-            base: of R + more rows.
-            vectors: float32 [more rows, D].
+            base: new base, of R + appended rows.
+            vectors: vectors of the appended rows, float32 [rows, D].
         """
 
 
 class Index(Protocol):
-    """A way to search candidates: what the export writes for it, and how the server opens that.
+    """A method of searching candidates: writes files at export, and opens them in the server.
 
     Attributes:
-        meaning: how candidates are searched, for the reference.
-        packages: what `open` needs beside what every server does, by the names of their distributions.
+        meaning: a description of the method, for the reference.
+        packages: distributions that `open` needs beyond those of every server.
     """
 
     meaning: str
     packages: tuple[str, ...]
 
     def is_worth_trying(self, n_rows: int, n_added: int) -> bool:
-        """Tell whether `auto` may choose it.
+        """Tell whether `auto` may choose this index.
 
         Args:
-            n_rows: of the catalogue.
-            n_added: rows that most sessions add to, at least.
+            n_rows: number of rows of the catalogue.
+            n_added: number of rows that a typical session adds something to.
         """
 
     def write(self, folder: Path, base: Base, asked: Asked) -> None:
-        """Write files of its own beside CANDIDATE_VECTORS [R, D] in a version folder.
+        """Write the index's files to a version folder that already holds CANDIDATE_VECTORS [R, D].
 
         Args:
-            folder: of a version of the second step.
-            base: on which most searches will be; any other is found, too.
-            asked: what most of them will be like.
+            folder: version folder of the second step.
+            base: the base that most searches will have; searches with others must work, too.
+            asked: a sample of typical searches.
         """
 
     def open(self, folder: Path) -> Candidates:
-        """Open what `write` left in a folder, on the biases of the model alone."""
+        """Open the files of `write`; the base is the model's biases."""
 
 
 def find_best(scores: np.ndarray, selection: Selection) -> Found:
-    """Return the best rows of a selection; writes into `scores`, float32 [R]."""
+    """Return the best rows of a selection; overwrites `scores`, float32 [R]."""
     scores[selection.forbidden] = -np.inf
     if selection.allowed is not None:
         scores[~selection.allowed] = -np.inf
@@ -183,7 +183,7 @@ def find_best(scores: np.ndarray, selection: Selection) -> Found:
 
 
 def best_of_rows(rows: np.ndarray, scores: np.ndarray, k: int) -> Found:
-    """Return the best of some rows, int64 [m], each named once, by their scores, float32 [m]."""
+    """Return the best of some distinct rows, int64 [m], by their scores, float32 [m]."""
     places = reaching(scores, k)
     rows, scores = rows[places], scores[places]
     best = np.lexsort([rows, -scores])[:k]

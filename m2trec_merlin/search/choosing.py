@@ -1,4 +1,4 @@
-"""Different rows chosen among the best ones."""
+"""Choice of diverse rows among the best ones."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 from m2trec_merlin.search.candidates import Found
 
-#: Rows among which is chosen, and at most so many are.
+#: Number of best rows to choose from, and therefore the most that can be chosen.
 POOL = 1000
 
 
 @dataclass(frozen=True)
 class DiverseChoice:
-    """Chooses different rows among the best.
+    """Chooses rows that differ in the values of a column, among the best.
 
     Attributes:
-        by: column.
-        most: chosen rows that may share a value; None for any number.
-        weight: by which scores count less, times the largest share of values, of those that two rows have,
-            that a row has in common with one chosen before it.
+        by: name of the column.
+        most: maximum number of chosen rows that share a value; None for any number.
+        weight: weight of the penalty on a row's score, its greatest Jaccard similarity (shared values as a
+            share of all values of two rows) to a row chosen before.
     """
 
     by: str
@@ -34,8 +34,8 @@ class DiverseChoice:
 
         Args:
             found: the best rows.
-            values: of the column, for each of them; rows without a value are like no other.
-            k: rows wanted.
+            values: values of the column, for each row found; rows without a value resemble no other.
+            k: number of rows wanted.
         """
         sharing: dict[Hashable, list[int]] = defaultdict(list)
         for place, each in enumerate(values):

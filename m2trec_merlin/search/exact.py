@@ -1,4 +1,4 @@
-"""Every candidate is scored: the product of all queries and all candidates."""
+"""The exact index, which scores every candidate: the product of all queries and all candidates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ExactIndex:
         return True
 
     def write(self, folder: Path, base: Base, asked: Asked) -> None:
-        """See `Index.write`; the candidates stay in their own file."""
+        """See `Index.write`; the graph refers to the file of candidate vectors, without a copy."""
         from onnx import helper
 
         product = helper.make_node("Gemm", ["queries", "candidates"], ["products"], transB=1)

@@ -1,4 +1,4 @@
-"""The ways to search candidates, by the name that a version's description gives."""
+"""The indexes by name, as configurations and exported versions refer to them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from m2trec_merlin.search.exact import ExactIndex
 from m2trec_merlin.search.ivf import IvfIndex
 from m2trec_merlin.search.quantised import QuantisedIndex
 
-#: By the name that the configuration uses, in the order in which `auto` tries them; the last one misses
-#: nothing. A new one is a module of its own and a line here.
+#: The indexes by name, in the order in which `auto` tries them; the last one misses nothing. A new index is a
+#: module of its own and a line here.
 INDEXES: dict[str, Index] = {"ivf": IvfIndex(), "quantised": QuantisedIndex(), "exact": ExactIndex()}
 
 
 def open_index(name: str, folder: Path) -> Candidates:
-    """Return the candidates of a version folder.
+    """Open the candidates in a version folder with the named index.
 
     Raises:
         ArtifactError: there is no index of that name.

@@ -1,15 +1,16 @@
-"""Candidates near a query in a few of many lists (IVF), for catalogues of which scoring all takes too long.
+"""The IVF index, which searches a few of many lists: for catalogues too large to score all candidates.
 
-FAISS finds the points nearest to another one. The largest product with what is added to it becomes that: with
+FAISS finds the points nearest to another point. A search for the highest score becomes one for the nearest
+point: with
 
-    point(row) = [vector, bias, newness, what is missing to length sqrt(c)]
+    point(row) = [vector, bias, newness, the rest up to length sqrt(c)]
     point(query) = [query, 1, novelty, 0]
     |point(query) - point(row)|^2 = |point(query)|^2 + c - 2 (query . vector + bias + novelty newness)
 
-the nearest row is the one with the highest score. (Lists by inner product miss most of the best: long
-vectors gather in few of them.)
+the nearest row is the one with the highest score. (Lists by inner product miss most of the best rows, since
+long vectors gather in few lists.)
 
-Shape legend: B queries, D model width, G catalogue rows, n points.
+Shape legend: B queries, D model width, G catalogue rows, n points, S searches.
 """
 
 from __future__ import annotations
@@ -29,28 +30,28 @@ from m2trec_merlin.search.scored import Ranking, ScoredCandidates
 
 _LISTS, _BASE = "lists.faiss", "lists_base.npy"
 
-#: Rows from which on lists are worth their place, if half of the sessions lift no more than one in so many.
+#: `auto` chooses lists from this number of rows on, if half of the sessions lift at most one row in _ONE_IN.
 _MANY, _ONE_IN = 50_000, 64
-#: Lists are so many times the root of the points, with so many points each at least.
+#: Number of lists as a multiple of the root of the number of points, and the least mean points per list.
 _LISTS_PER_ROOT, _POINTS_PER_LIST = 4, 40
-#: Points a list from which their centres are learned, and how often these are moved.
+#: Maximum points per list for learning the centres of lists; rounds and seed of k-means.
 _TRAINED_ON, _ROUNDS, _SEED = 64, 10, 1
-#: So many lists are looked through at least, and as many more, to an eighth, as hold such a share of the best
-#: rows of a sample of queries.
+#: A search looks through at least _AT_LEAST lists, and through more if needed to find the share _NEARLY_ALL
+#: of the best _TOP rows of a sample of queries; their number is determined to an eighth.
 _AT_LEAST, _EIGHTHS, _TOP, _NEARLY_ALL = 16, 8, 20, 0.995
-#: Rows that are asked of the lists at most, for sessions of which many own items make room: the next ones lie
-#: farther away.
+#: Most rows that the lists are asked for. Sessions that exclude many rows need more, but the next best rows
+#: lie farther away than the lists searched.
 _MOST = 200
-#: Rows on another base than in the lists, which are looked at besides, at most.
+#: Most rows whose base may differ from that in the lists; they are added to every answer.
 _MOST_MOVED = 4096
-#: Queries that FAISS answers one by one; it compares larger batches by a product that rounds otherwise.
+#: Batch size up to which FAISS answers queries one by one; above, it uses a product that rounds differently.
 _AT_ONCE = 16
 
 
 class IvfIndex:
-    """Implements `Index`: some of the lists are looked through, the best found there are scored exactly.
+    """Implements `Index`: searches some of the lists, and scores the best rows found there exactly.
 
-    Where the scores of all rows are needed, by filters say, the 8-bit index gives them.
+    If the scores of all rows are needed, for instance by filters, the 8-bit index computes them.
     """
 
     meaning = f"in some of many lists, by FAISS; for {_MANY:,} items or more, of which sessions lift few"
@@ -93,19 +94,19 @@ class IvfIndex:
             MissingDependencyError: FAISS is not installed.
         """
         faiss = _faiss()
-        # One session is too little work to share among threads; Triton runs instances side by side instead.
+        # One session is too little work for several threads; Triton runs instances in parallel instead.
         faiss.omp_set_num_threads(1)
-        # Mapped, so that instances share the lists; by IO_FLAG_MMAP a search takes six times as long.
+        # Memory-mapped: instances share the lists. With IO_FLAG_MMAP a search takes six times as long.
         lists = faiss.read_index(str(folder / _LISTS), faiss.IO_FLAG_MMAP_IFC)
         ranking = IvfRanking(lists, np.load(folder / _BASE), self._all.ranking(folder))
         return ScoredCandidates.open(folder, ranking, rough)
 
 
 class FaissIndex(Protocol):
-    """What is asked of FAISS.
+    """The interface of FAISS indexes that is used here.
 
     Attributes:
-        nprobe: lists that are looked through.
+        nprobe: number of lists that a search looks through.
     """
 
     nprobe: int
@@ -118,9 +119,9 @@ class IvfRanking:
     """Implements `Ranking`.
 
     Args:
-        lists: of points, by row.
-        written: float32 [2, G], biases and newness that the points have.
-        everything: multiplies all rows.
+        lists: FAISS index of the points, by row.
+        written: biases and newness in the points, float32 [2, G].
+        everything: the ranking that computes the products of all rows.
     """
 
     def __init__(self, lists: FaissIndex, written: np.ndarray, everything: Ranking) -> None:
@@ -145,10 +146,10 @@ class IvfShortlist:
     """Implements `Shortlist`.
 
     Args:
-        lists: of points, by row.
-        moved: int64 [m], candidates that stand elsewhere than their points; they are looked at always.
-        is_other: bool [G], rows whose points say nothing any more.
-        n_void: points that say nothing any more.
+        lists: FAISS index of the points, by row.
+        moved: candidates whose points are missing or outdated, int64 [m]; added to every answer.
+        is_other: which rows have missing or outdated points, bool [G].
+        n_void: number of outdated points in the lists.
     """
 
     def __init__(self, lists: FaissIndex, moved: np.ndarray, is_other: np.ndarray, n_void: int) -> None:
@@ -156,7 +157,7 @@ class IvfShortlist:
 
     def best(self, asked: Asked, counts: Sequence[int]) -> list[np.ndarray | None]:
         """See `Shortlist.best`."""
-        # What a search asks for and finds does not depend on the others.
+        # Per query, so that an answer does not depend on the other queries of the batch.
         wanted = np.array([count + min(self._n_void, count) for count in counts])
         found: list[np.ndarray | None] = [None] * len(counts)
         few = np.flatnonzero(wanted <= _MOST)
@@ -169,7 +170,7 @@ class IvfShortlist:
         return found
 
     def _best_of(self, near: np.ndarray, count: int) -> np.ndarray | None:
-        # Lists may hold too few, which FAISS tells by rows of -1.
+        # FAISS returns -1 where the lists searched hold too few rows.
         near = near[near >= 0]
         near = near[~self._is_other_G[near]][:count]
         return np.concatenate([near, self._moved]) if len(near) == count else None
@@ -182,7 +183,7 @@ def _in_two(base: Base, n_rows: int) -> np.ndarray:
 
 
 def _points(vectors: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """Return points of equal length, float32 [n, D + 3], of vectors [n, D] and what is added [2, n]."""
+    """Return points of equal length, float32 [n, D + 3], for vectors [n, D], biases and newness [2, n]."""
     points = np.concatenate([vectors, added.T, np.zeros((len(vectors), 1), np.float32)], axis=1)
     squares = np.square(points, dtype=np.float64).sum(axis=1)
     points[:, -1] = np.sqrt(squares.max(initial=0.0) - squares)
@@ -190,14 +191,14 @@ def _points(vectors: np.ndarray, added: np.ndarray) -> np.ndarray:
 
 
 def _points_of(asked: Asked) -> np.ndarray:
-    """Return the points of searches, float32 [S, D + 3]."""
+    """Return the points of queries, float32 [S, D + 3]."""
     points = np.pad(asked.queries, ((0, 0), (0, 3)))
     points[:, -3], points[:, -2] = 1, asked.novelties
     return points
 
 
 def enough_lists(lists: FaissIndex, n_lists: int, points: np.ndarray, sample: np.ndarray) -> int:
-    """Return how many lists have to be looked through for nearly all of the best points of a sample."""
+    """Return the number of lists to search in order to find nearly all of the best points of a sample."""
     top = min(_TOP, len(points))
     lengths = np.square(points).sum(axis=1)
     best = [np.partition(lengths - 2 * (points @ each), top - 1)[top - 1] for each in sample]

@@ -1,6 +1,6 @@
 """Inner products at serving time.
 
-Shape legend: R rows, m of them, D width.
+Shape legend: R rows, m rows, D width.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from m2trec_merlin.compiled import compiled_in_any_order
 def products(vectors_mD: np.ndarray, vector_D: np.ndarray) -> np.ndarray:
     """Return the inner product of each row with a vector, float32 [m].
 
-    Not a matrix product, which would take as long: a BLAS sums a row by where in the matrix it stands, and
-    its threads go on spinning for a while on cores that others need.
+    Not by BLAS, which is no faster: it rounds a row differently depending on its place in the matrix, and its
+    threads keep spinning for a while on cores that others need.
     """
     found: np.ndarray = np.einsum("md,d->m", vectors_mD, vector_D)
     return found
@@ -22,9 +22,9 @@ def products(vectors_mD: np.ndarray, vector_D: np.ndarray) -> np.ndarray:
 
 @compiled_in_any_order
 def products_of(vectors_RD: np.ndarray, rows_m: np.ndarray, vector_D: np.ndarray) -> np.ndarray:
-    """Return the inner product of some rows with a vector, float32 [m], without a copy of them.
+    """Return the inner product of some rows with a vector, float32 [m], without copying the rows.
 
-    Rows that are equal have equal products. Of thousands of rows that takes a third of what `products` takes.
+    Equal rows have equal products. For thousands of rows it takes a third of the time of `products`.
     """
     found = np.empty(len(rows_m), np.float32)
     for place in range(len(rows_m)):

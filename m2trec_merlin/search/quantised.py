@@ -1,4 +1,4 @@
-"""Candidates are scored in small integers along their main directions: fast, in a quarter of the memory.
+"""The 8-bit index, which scores all candidates in small integers: fast, in a quarter of the memory.
 
 Shape legend: D model width, d main directions, R catalogue rows.
 """
@@ -15,16 +15,16 @@ from m2trec_merlin.search.scored import GraphRanking, ScoredCandidates, write_ra
 
 _GRAPH, _VECTORS = "quantised.onnx", "quantised_vectors.npy"
 
-#: Seven bits: processors without instructions for products of bytes add two of them in 16 bits.
+#: Seven bits: processors without instructions for products of bytes add two products in 16 bits.
 _LARGEST = 63
-#: Share of the candidates' squares that the main directions hold, and what their number is a multiple of.
+#: Share of the candidates' squared norms that the main directions keep; their number is a multiple of _STEP.
 _HELD, _STEP = 0.95, 16
-#: So many times as many as are wanted, and at least so many: the export measures what these hold of the best.
+#: Rows to score exactly: a multiple of those wanted, and a minimum; the export measures what that misses.
 _TIMES, _AT_LEAST = 4, 160
 
 
 class QuantisedIndex:
-    """Implements `Index`: roughly the best are found by 8-bit products, the best of them by exact ones."""
+    """Implements `Index`: finds rows with high 8-bit products, and ranks them by exact ones."""
 
     meaning = "in 8 bits, the best of them exactly"
     packages: tuple[str, ...] = ()
@@ -36,8 +36,8 @@ class QuantisedIndex:
     def write(self, folder: Path, base: Base, asked: Asked) -> None:
         """See `Index.write`.
 
-        Each candidate and each query has a scale of its own, which its largest entry needs: what a query
-        finds does not depend on the others of its batch.
+        Each candidate and each query has a scale of its own, given by its largest entry, so that the answer
+        to a query does not depend on the other queries of the batch.
         """
         from onnx import helper
 
@@ -78,22 +78,22 @@ class QuantisedIndex:
         return ScoredCandidates.open(folder, self.ranking(folder), rough)
 
     def ranking(self, folder: Path) -> GraphRanking:
-        """Open what `write` left in a folder, without exact scores."""
+        """Open the ranking by 8-bit products that `write` left in a folder."""
         return GraphRanking(folder / _GRAPH)
 
 
 def rough(k: int) -> int:
-    """Return how many of the best rows by rough scores hold the `k` best."""
+    """Return the number of best rows by rough scores that should include the `k` best."""
     return max(_TIMES * k, _AT_LEAST)
 
 
 def main_directions(vectors: np.ndarray) -> np.ndarray:
-    """Return orthogonal directions along which vectors are longest, float32 [D, d].
+    """Return the main orthogonal directions of vectors, float32 [D, d].
 
-    Enough of them for 95 % of all squares; products with what is left out are small.
+    They keep 95 % of the squared norms, so products with the rest are small.
 
     Args:
-        vectors: float32 [R, D].
+        vectors: the vectors, float32 [R, D].
     """
     squares, directions = np.linalg.eigh((vectors.T @ vectors).astype(np.float64))
     held = np.cumsum(squares[::-1])

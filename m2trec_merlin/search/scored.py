@@ -1,11 +1,11 @@
-"""Search in two passes: a ranking names the rows that come near an answer, and these are scored exactly.
+"""Search in two passes: a ranking names rows that may be among the best, and these are scored exactly.
 
-Rows that came to the catalogue after the ranking was written are multiplied here, and rows that a wish adds
-to are looked at besides. All are then scored from the candidate vectors themselves, in one way whatever the
-ranking: equals stay equals, and a ranking may be rough if more rows are asked of it.
+Rows added to the catalogue after the ranking was written, and rows whose score a wish changes, are considered
+in addition. All rows considered are scored from their candidate vectors in the same way for every ranking:
+ties remain ties, and a ranking may be rough if it is asked for more rows.
 
-Shape legend: B queries, D model width, G rows of the ranking, M more rows, R = G + M catalogue rows, m rows
-that are looked at.
+Shape legend: B queries, D model width, G rows of the ranking, M more rows, R = G + M catalogue rows, m
+considered rows.
 """
 
 from __future__ import annotations
@@ -26,41 +26,40 @@ from m2trec_merlin.search.products import products, products_of
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-#: Rows that are scored exactly, at least, where rough scores of all rows are at hand; and where the answer
-#: lies far below the best: there rows lie so close together that rough scores mistake more of them.
+#: Least number of rows to score exactly if rough scores of all rows are known; and if the answer lies far
+#: below the best rows, where scores are so close together that rough ones misplace more rows.
 _NEAR, _FAR = 200, 1024
-#: One in so many rows of the catalogue may be added to a shortlist to be scored exactly: beyond, scoring all
-#: of them roughly costs less.
+#: A shortlist is used if a wish changes at most one score in _ONE_IN; beyond, scoring all rows is cheaper.
 _ONE_IN = 32
 
 
 class Shortlist(Protocol):
-    """Finds the best rows of a ranking on one base, without a look at all of them."""
+    """Finds the best rows of a ranking with a fixed base, without scoring all rows."""
 
     def best(self, asked: Asked, counts: Sequence[int]) -> Sequence[np.ndarray | None]:
-        """Return for each query rows among which are those with the highest scores, int64 [m].
+        """Return, for each query, rows that include those with the highest scores, int64 [m].
 
         Args:
-            asked: B of them.
-            counts: how many of the highest; None is returned where so many are not found.
+            asked: B queries with their novelties.
+            counts: number of best rows to include, for each query; if it finds fewer, the answer is None.
         """
 
 
 class Ranking(Protocol):
-    """Candidates that are already there when an index is written, G rows."""
+    """Rough scores of the G rows that the catalogue had when the index was written."""
 
     def products(self, queries: np.ndarray) -> np.ndarray:
-        """Return the product of each query, float32 [B, D], with all candidates, roughly: float32 [B, G]."""
+        """Return the approximate product of each query, float32 [B, D], with all rows, float32 [B, G]."""
 
     def on(self, base: Base) -> Shortlist | None:
-        """Return a shortlist of the first G rows of a base; None where there is none."""
+        """Return a shortlist of the first G rows of a base; None if the ranking has none."""
 
 
 class GraphRanking:
-    """Implements `Ranking` by a graph that `write_ranking_graph` left.
+    """Implements `Ranking` with a graph of `write_ranking_graph`.
 
     Args:
-        path: of the graph.
+        path: path of the graph.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,11 +78,11 @@ class ScoredCandidates:
     """Implements `Candidates`.
 
     Args:
-        ranking: of the first G rows.
-        looked_at: how many of the first rows of the ranking hold the `k` best; `k` if it is exact.
-        vectors: float32 [G, D], the candidate vectors that the ranking was made of.
-        base: of R rows.
-        more: float32 [M, D], the candidate vectors of the other rows.
+        ranking: ranking of the first G rows.
+        looked_at: function of `k`: how many rows of the ranking include the `k` best; `k` if it is exact.
+        vectors: candidate vectors that the ranking was made of, float32 [G, D].
+        base: the base, R rows.
+        more: candidate vectors of the other rows, float32 [M, D].
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class ScoredCandidates:
         more: np.ndarray,
     ) -> None:
         self._ranking, self._looked_at, self._base = ranking, looked_at, base
-        # Compiled once for both: what may be written into is of another type.
+        # To numba, writable and read-only arrays differ in type: it compiles only once for these.
         self._vectors_GD, self._more_MD = _read_only(vectors), _read_only(more)
         self._shortlist = ranking.on(base)
         self._zeros_R = Zeros(len(base.biases), np.float32)
@@ -103,7 +102,7 @@ class ScoredCandidates:
     @classmethod
     def open(cls, folder: Path, ranking: Ranking, looked_at: Callable[[int], int]) -> ScoredCandidates:
         """Open the candidates of a version folder of the second step; see the class."""
-        # Mapped, not read: few rows are looked at, and instances of the model share them.
+        # Memory-mapped: few rows are read, and instances of the model share them.
         vectors = np.asarray(np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"))
         return cls(ranking, looked_at, vectors, Base(np.load(folder / BIASES)), vectors[:0])
 
@@ -125,7 +124,7 @@ class ScoredCandidates:
         return [found[place] for place in range(len(wishes))]
 
     def _few_rows(self, queries: np.ndarray, wishes: Sequence[Wish]) -> dict[int, np.ndarray]:
-        """Return by their places the rows that hold answers, where that takes no look at all of them."""
+        """Return rows that include the answer, by index of the query, for queries that need no full scan."""
         few = {place: np.unique(wish.only) for place, wish in enumerate(wishes) if wish.only is not None}
         if self._shortlist is None:
             return few
@@ -146,7 +145,7 @@ class ScoredCandidates:
         return few
 
     def _near(self, products_G: np.ndarray, query: np.ndarray, wish: Wish) -> np.ndarray:
-        """Return rows that hold the answer, given rough products of all that the ranking knows."""
+        """Return rows that include the answer, given rough products of all rows of the ranking."""
         scores = products_G
         self._base.add_to(scores, wish.lift.novelty)
         if len(self._more_MD):
@@ -159,18 +158,18 @@ class ScoredCandidates:
         return find_best(scores, Selection(count, wish.forbidden, wish.allowed)).rows
 
     def _scores_of_more(self, query: np.ndarray, wish: Wish) -> np.ndarray:
-        """Scores on the base of the rows that the ranking does not know, float32 [M]."""
+        """Return products and base of the rows that the ranking does not know, float32 [M]."""
         base_M = self._base.of(slice(len(self._vectors_GD), None), wish.lift.novelty)
         return products(self._more_MD, query) + base_M
 
     def _with_lifted(self, rows: np.ndarray, lift: Lift) -> np.ndarray:
-        """Return rows, each once, and those that a session lifts, in any order."""
+        """Return rows and those that a session lifts, each once, in any order."""
         rows = np.unique(rows)
         others = rows[self._changes_of(rows, Wish(0, lift=lift)) == 0]
         return np.concatenate([others, lift.rows[lift.changes != 0]])
 
     def _best_of(self, rows: np.ndarray, query: np.ndarray, wish: Wish) -> Found:
-        """Score rows, each named once, as the wish has it; return the best."""
+        """Score distinct rows for a wish, and return the best."""
         scores = self._scores_of(rows, query, wish.lift.novelty)
         scores += self._changes_of(rows, wish)
         if wish.allowed is not None:
@@ -178,7 +177,7 @@ class ScoredCandidates:
         return best_of_rows(rows, scores, wish.k)
 
     def _changes_of(self, rows: np.ndarray, wish: Wish) -> np.ndarray:
-        """Return what a wish adds to the scores of rows, float32 [m]; -inf to those that are forbidden."""
+        """Return the numbers that a wish adds to rows, float32 [m]; -inf for forbidden rows."""
         changes_R = self._zeros_R.array
         try:
             changes_R[wish.lift.rows] = wish.lift.changes
@@ -191,7 +190,7 @@ class ScoredCandidates:
                 changes_R[changed] = 0
 
     def _scores_of(self, rows: np.ndarray, query: np.ndarray, novelty: np.float32) -> np.ndarray:
-        """Return the products of rows, and what is added to them after every session, float32 [m]."""
+        """Return products and base of rows, float32 [m]."""
         is_known, n_known = rows < len(self._vectors_GD), len(self._vectors_GD)
         scores = np.empty(len(rows), np.float32)
         scores[is_known] = self._products_of(self._vectors_GD, rows[is_known], query)
@@ -200,7 +199,7 @@ class ScoredCandidates:
         return scores
 
     def _products_of(self, vectors: np.ndarray, rows: np.ndarray, query: np.ndarray) -> np.ndarray:
-        # Neighbours name thousands of rows, and bring the compiler.
+        # With neighbours there are thousands of rows, and numba is needed anyway.
         if self._base.newness is not None:
             return products_of(vectors, rows, query)
         return products(vectors[rows], query)
@@ -213,18 +212,18 @@ def _read_only(vectors: np.ndarray) -> np.ndarray:
 
 
 def _added(wish: Wish) -> list[np.ndarray]:
-    """Return the rows that something is added to."""
+    """Return the rows whose scores a wish changes."""
     return [wish.lift.rows, *(rows for rows, _ in wish.additions)]
 
 
 def _rows_to_list(wish: Wish, most: int) -> int:
-    """Return how many rows a shortlist needs to hold the answer beside those that something is added to.
+    """Return how many rows a shortlist needs to include the answer, apart from rows whose scores change.
 
-    0 where it cannot: these are more than `most`, or filters let few pass.
+    0 if a shortlist cannot do it: more than `most` scores change, or filters let only few rows pass.
     """
     if wish.allowed is not None or sum(map(len, _added(wish))) > most:
         return 0
-    # What something is taken from makes room for the next.
+    # A row whose score is lowered may drop out and make room for the next one.
     lowered = sum(
         int(np.count_nonzero(np.broadcast_to(values, rows.shape) < 0)) for rows, values in wish.additions
     )
@@ -237,9 +236,9 @@ def write_ranking_graph(
     """Write a graph for `GraphRanking`.
 
     Args:
-        path: of the ONNX file.
-        product: nodes that make "products" of "queries" and the weights.
-        weights: by name; a path is a `.npy` file in the folder of `path`, to which the graph refers.
+        path: path of the ONNX file.
+        product: nodes that compute "products" from "queries" and the weights.
+        weights: weights by name; a path is a `.npy` file in the folder of `path`, to which the graph refers.
     """
     from onnx import TensorProto, helper, numpy_helper, save
 

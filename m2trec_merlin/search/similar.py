@@ -1,4 +1,4 @@
-"""Items that are most like another one, by what the model makes of their attributes.
+"""Items similar to another one, by the item vectors that the model computes from attributes.
 
 Shape legend: R catalogue rows, I item width.
 """
@@ -17,13 +17,13 @@ _ROWS_AT_A_TIME = 65_536
 
 @dataclass(frozen=True)
 class SimilarItems:
-    """The items most like another one, best first.
+    """The items most similar to another one, best first.
 
     Attributes:
-        item_ids: at most as many as were asked for.
-        titles: of the same items.
-        scores: cosines of their vectors with that of the other item, at most 1.
-        warnings: what was ignored, and why.
+        item_ids: ids of the items; at most as many as were asked for.
+        titles: titles of the items.
+        scores: cosines of the items' vectors with that of the other item, at most 1.
+        warnings: messages on parts of the request that were ignored, and why.
     """
 
     item_ids: list[str]
@@ -33,10 +33,10 @@ class SimilarItems:
 
 
 class Directions:
-    """Where item vectors point.
+    """Item vectors, to be compared by their directions.
 
     Args:
-        vectors: float32 [R, I].
+        vectors: item vectors, float32 [R, I].
     """
 
     def __init__(self, vectors: np.ndarray) -> None:
@@ -45,13 +45,13 @@ class Directions:
     @cached_property
     def _norms_R(self) -> np.ndarray:
         blocks = range(0, len(self._vectors_RI), _ROWS_AT_A_TIME)
-        # They are mapped: a block at a time comes into memory.
+        # The vectors are memory-mapped: this way only a block at a time is in memory.
         parts = [self._vectors_RI[start : start + _ROWS_AT_A_TIME] for start in blocks]
         norms = [np.linalg.norm(part, axis=1) for part in parts]
         return _not_zero(np.concatenate([np.zeros(0, np.float32), *norms]))
 
     def cosines(self, vector: np.ndarray) -> np.ndarray:
-        """Return the cosine of each with a vector, float32 [I] to [R]; 0 where either has no length."""
+        """Return the cosine of each item vector with a vector [I], float32 [R]; 0 if either has no length."""
         cosines = products(self._vectors_RI, vector) / self._norms_R
         return cosines / _not_zero(np.linalg.norm(vector))
 

@@ -1,8 +1,8 @@
-"""Steps of training as CUDA graphs: some hundred kernels of a step are launched at once.
+"""Training steps as CUDA graphs, which launch the hundreds of kernels of a step at once.
 
-The kernels of a small model take less time than the host takes to launch them one by one. A graph is captured
-once for each shape of a batch, so batches are filled up to a few shapes, with sessions of unknown items,
-which are no targets.
+The kernels of a small model take less time than the host needs to launch them one by one. A graph is captured
+once per shape of a batch, so batches are filled up to a few shapes with sessions of unknown items, which are
+never targets.
 
 Shape legend: B sessions, L longest session, E events in all, M pairs of a prefix and an event.
 """
@@ -21,22 +21,22 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
 from m2trec_merlin.training.processes import Processes
 
-#: A step of training: updates the weights, and returns the loss before.
+#: A training step: updates the weights, and returns the loss before the update.
 TrainStep = Callable[[SessionBatch], Tensor]
-#: From a step that reads the same tensors each time to what does it again, and returns the loss.
+#: Captures a step that reads the same tensors each time; returns a function that repeats the step.
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 
 
 def cannot_capture(
     model: M2TRec, device: torch.device, processes: Processes, says_more: bool = False
 ) -> str | None:
-    """Return why steps of this training cannot be captured, None if they can.
+    """Return why steps of a training cannot be captured, or None if they can.
 
     Args:
-        model: to be trained.
-        device: where.
-        processes: that train together.
-        says_more: whether more is known of events than their rows, see `SessionLoader`.
+        model: the model to train.
+        device: the device that trains.
+        processes: the processes that train together.
+        says_more: whether events have more than rows, see `SessionLoader`.
     """
     if device.type != "cuda":
         return "training is not on a GPU"
@@ -53,12 +53,12 @@ def cannot_capture(
 
 
 class CapturedSteps:
-    """Does steps: the first one of a shape as it is, all others of it from one that was captured.
+    """Runs steps: the first one of each shape directly; the second is captured, and later ones replay it.
 
     Args:
-        step: does one.
-        longest: no session is longer.
-        capture: a CUDA graph, or what stands in for one.
+        step: the training step.
+        longest: maximum length of sessions.
+        capture: a function that captures a step; default: `cuda_graphs`.
     """
 
     def __init__(self, step: TrainStep, longest: int, capture: Capture | None = None) -> None:
@@ -68,7 +68,7 @@ class CapturedSteps:
         self._captured: dict[tuple[int, int, int, int], _Captured] = {}
 
     def __call__(self, batch: SessionBatch) -> Tensor:
-        """Do a step; returns its loss."""
+        """Run a step, and return its loss."""
         batch = filled_up(batch, self._longest)
         assert batch.n_pairs is not None
         shape = (len(batch.rows), len(batch.lengths), batch.longest, batch.n_pairs)
@@ -81,7 +81,7 @@ class CapturedSteps:
 
 
 class _Captured:
-    """A step on tensors of its own, into which batches are copied."""
+    """A captured step with tensors of its own, into which batches are copied."""
 
     def __init__(self, step: TrainStep, batch: SessionBatch, capture: Capture) -> None:
         self._rows, self._lengths = batch.rows.clone(), batch.lengths.clone()
@@ -95,7 +95,7 @@ class _Captured:
 
 
 def cuda_graphs() -> Capture:
-    """Return what captures steps as CUDA graphs, which share their memory: one runs at a time."""
+    """Return a function that captures steps as CUDA graphs; they share memory, so one runs at a time."""
     pool = torch.cuda.graph_pool_handle()
 
     def capture(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
@@ -115,21 +115,21 @@ def cuda_graphs() -> Capture:
 def filled_up(batch: SessionBatch, longest: int) -> SessionBatch:
     """Add sessions of unknown items until the batch has one of a few shapes.
 
-    E becomes a multiple of B, L a power of two or `longest`, and M, of which the last ones may be no pairs, a
-    number of three binary digits.
+    E becomes a multiple of the number of sessions given, L a power of two or `longest`, and M, whose last
+    entries may be no pairs, a number with three significant binary digits.
 
     Args:
-        batch: of a loader, which knows M.
-        longest: of all sessions, two at least.
+        batch: a batch of a loader, which knows M.
+        longest: maximum length of all sessions, at least 2.
     """
     assert batch.n_pairs is not None
     n_sessions, n_events = len(batch.lengths), len(batch.rows)
     length = min(1 << max(1, (batch.longest - 1).bit_length()), longest)
-    # So many sessions can hold from as many events as they are to n_sessions - 1 more.
+    # n_added sessions can hold any number of events from n_added to n_added + n_sessions - 1.
     n_added = -(-(n_sessions - 1) // (length - 1)) or 1
     missing = -(n_events + n_added) % n_sessions + n_added
     least, n_longer = divmod(missing, n_added)
-    # Made there: whatever is brought there waits for what was launched before.
+    # Created on the device: a copy from the host would wait for the kernels launched before.
     added = least + (torch.arange(n_added, device=batch.lengths.device) < n_longer).long()
     rows = torch.nn.functional.pad(batch.rows, (0, missing), value=NO_ITEM)
     lengths = torch.cat([batch.lengths, added])
@@ -139,7 +139,7 @@ def filled_up(batch: SessionBatch, longest: int) -> SessionBatch:
 
 
 def _beside(step: TrainStep, batch: SessionBatch) -> Tensor:
-    """Do a step on a stream of its own, if CUDA is there: what it leaves behind can be captured then."""
+    """Run a step on a CUDA stream of its own, if possible, as PyTorch requires before a capture."""
     if batch.rows.device.type != "cuda" or not torch.cuda.is_available():
         return step(batch)
     ours, stream = torch.cuda.current_stream(), torch.cuda.Stream()

@@ -1,9 +1,9 @@
-"""Checkpoints: everything that a killed training needs to go on as if nothing had happened.
+"""Checkpoints: everything that a killed training needs to resume as if nothing had happened.
 
-A checkpoint is a folder `step-NNNNNNNN` with `tensors.safetensors` (weights, optimiser state, state of
-the random number generators) and `state.json`, which holds a digest of these. It is renamed into place when
-it is complete. Each training (what is trained on what) has a folder of its own for its checkpoints, so that
-none removes another's.
+A checkpoint is a folder `step-NNNNNNNN` with `tensors.safetensors` (weights, optimiser state, state of the
+random number generators) and `state.json`, which holds a digest of the former. It is renamed into place when
+it is complete. Each training (a model on certain data) has its own folder of checkpoints, so that none
+removes another's.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from m2trec_merlin.training.optimizer import Optimizers
 from m2trec_merlin.training.processes import ALONE, Processes
 
 _KEEP = 2
-#: Of the folder of a checkpoint, by its step; what finds them; and of the files in it.
+#: Name of a checkpoint's folder, by step; the pattern that finds the folders; and names of the files in one.
 _STEP, _STEPS = "step-{:08d}", "step-*"
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
-#: In the latter, of the former.
+#: Key in _STATE of the digest of _TENSORS.
 _DIGEST = "sha256"
 
 
 @dataclass
 class TrainingState:
-    """How far training has come.
+    """The progress of a training.
 
     Attributes:
-        epoch: finished epochs.
-        step_in_epoch: finished steps of the epoch after them.
-        step: all finished steps.
-        loss_sum: of the steps of the current epoch.
-        best_epoch: epoch (from 1) of the best validation HIT@20, at equal ones of MRR@20; 0 before the first.
-        best_value: that HIT@20.
-        history: one record an epoch.
+        epoch: number of finished epochs.
+        step_in_epoch: number of finished steps in the current epoch.
+        step: number of all finished steps.
+        loss_sum: sum of the losses in the current epoch.
+        best_epoch: epoch (from 1) with the best validation HIT@20, and among ties MRR@20; 0 if none yet.
+        best_value: HIT@20 of the best epoch.
+        history: one record per epoch.
     """
 
     epoch: int = 0
@@ -68,12 +68,12 @@ def save_checkpoint(
     """Write a checkpoint and remove old ones; all processes of a training have to call it.
 
     Args:
-        folder: of the checkpoints of this training.
-        model: its weights are kept.
-        optimizer: its state is kept.
-        state: where training stands.
-        inputs: fingerprint of what is trained on what; only the same training may resume from here.
-        processes: the state of each one's random number generators is kept; the first one writes.
+        folder: folder of this training's checkpoints.
+        model: the model, whose weights are saved.
+        optimizer: optimisers, whose state is saved.
+        state: progress of the training.
+        inputs: fingerprint of model and data; only the same training may resume from the checkpoint.
+        processes: processes of the training; all their random number generators are saved, by the first one.
     """
     target = folder / _STEP.format(state.step)
     random = _random_states(model, processes)
@@ -104,15 +104,15 @@ def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
 
 
 def find_checkpoint(folder: Path, inputs: str, progress: Progress = SILENT) -> Path | None:
-    """Return the newest checkpoint of the same training that can be read, or None if there is none at all.
+    """Return the newest readable checkpoint of the same training, or None if there is no checkpoint.
 
     Args:
-        folder: of the checkpoints of this training.
-        inputs: see `save_checkpoint`.
-        progress: is told which newer ones cannot be read.
+        folder: folder of this training's checkpoints.
+        inputs: fingerprint of model and data, see `save_checkpoint`.
+        progress: receives a line if newer checkpoints cannot be read.
 
     Raises:
-        ArtifactError: there are some, and none can be read.
+        ArtifactError: there are damaged checkpoints, and none that can be resumed.
     """
     damaged: list[Path] = []
     for path in sorted(folder.glob(_STEPS), reverse=True):
@@ -137,10 +137,10 @@ def find_checkpoint(folder: Path, inputs: str, progress: Progress = SILENT) -> P
 
 
 def best_epochs(folder: Path) -> set[int]:
-    """Return the epochs that the checkpoints in a folder call the best; 0 where there was none yet."""
+    """Return the best epochs according to the checkpoints in a folder; 0 for one without any."""
     found = set()
     for path in folder.glob(_STEPS):
-        # Of what cannot be read, nothing goes on.
+        # No training resumes from a checkpoint that cannot be read.
         with suppress(ArtifactError, KeyError):
             found.add(int(read_json(path / _STATE, "train")["progress"]["best_epoch"]))
     return found
@@ -149,7 +149,7 @@ def best_epochs(folder: Path) -> set[int]:
 def load_checkpoint(
     path: Path, model: nn.Module, optimizer: Optimizers, processes: Processes = ALONE
 ) -> TrainingState:
-    """Put weights, optimiser and random number generators back; returns where training stood."""
+    """Restore weights, optimisers and random number generators; returns the progress of the training."""
     tensors = load_file(path / _TENSORS)
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
     for name, tensor in tensors.items():

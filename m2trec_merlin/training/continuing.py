@@ -1,4 +1,4 @@
-"""Go on from an earlier run: which sessions are trained on, from which weights."""
+"""Training that continues from an earlier run: its initial weights, and its sessions."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences, made_of
 from m2trec_merlin.sessions import event_fields, identify_file, session_files
 
-#: Share of the steps, at most, in which the learning rate still rises.
+#: Maximum share of the steps in which the learning rate rises.
 _WARM_UP = 0.2
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """How many sessions are trained on: new to the model, and of those that the earlier run knew."""
+    """Numbers of sessions to train on: sessions new to the model, and sessions of the earlier run."""
 
     new: int
     old: int
 
 
 class Continuation:
-    """A run that goes on from an earlier one.
+    """A run that continues training from an earlier run.
 
     Args:
-        run: preprocessed, starting from the earlier one.
-        earlier: trained.
-        catalogue: of the run.
+        run: the run, preprocessed to start from the earlier one.
+        earlier: the earlier run, trained.
+        catalogue: catalogue of the run.
 
     Raises:
-        ArtifactError: the run was not preprocessed to start from that one, or its model is another one; the
-            message names each setting. Or items are to be measured that no training saw.
+        ArtifactError: the run was not preprocessed to start from the earlier one; its model has other
+            settings, which the message names; or `data.cold_item_share` takes items out of training.
     """
 
     def __init__(self, run: Run, earlier: Run, catalogue: Catalogue) -> None:
@@ -65,14 +65,14 @@ class Continuation:
         self._run = run
         self._catalogue = catalogue
         self._before = Catalogue.load(earlier.catalogue)
-        #: int64 [rows of the earlier catalogue], rows of the same items now.
+        #: Current row of each earlier row's item, int64 [rows of the earlier catalogue].
         self.row_of = self._before.rows_in(catalogue)
 
     def build(self) -> M2TRec:
-        """Return the model of the run with what the earlier model learned.
+        """Build the run's model with the weights of the earlier model.
 
         Raises:
-            ArtifactError: the earlier model is damaged, or was trained on another catalogue than its run has.
+            ArtifactError: the earlier model is damaged, or was not trained on the catalogue in its run.
         """
         earlier = load_model(self._earlier.model, self._before)
         model = build_model(
@@ -89,16 +89,16 @@ class Continuation:
     def write_sessions(self, folder: Path, share: float, seed: int) -> Drawn:
         """Write the training sessions that the earlier run was not trained on, and a share of the others.
 
-        A session of the same id that has other items now, because it has gone on, counts as new; one that
-        only lacks items that are no longer there does not.
+        A session with a known id but other items, because it has gone on, counts as new, unless it only lacks
+        items that are no longer in the catalogue.
 
         Args:
-            folder: to write; replaced.
-            share: of the others, drawn by the seed.
-            seed: of the draw.
+            folder: the folder to write; replaced if it exists.
+            share: share of the old sessions to draw.
+            seed: seed of the draw.
 
         Raises:
-            NothingToDoError: there is no such session.
+            NothingToDoError: there is no new session.
         """
         files = session_files(self._earlier.sessions("train"))
         trained = [identify_file(file, self.row_of) for file in files]
@@ -121,11 +121,11 @@ class Continuation:
 
 
 def continued(config: TrainingConfig, batches: int) -> TrainingConfig:
-    """Return the settings of a training that goes on: epochs, learning rates and their warm-up.
+    """Return the settings of a continued training, with other epochs, learning rates and warm-up.
 
     Args:
-        config: of the run.
-        batches: of an epoch.
+        config: settings of the run.
+        batches: number of batches per epoch.
     """
     change = config.continued
     return config.model_copy(
@@ -142,7 +142,7 @@ def require_same_model(run: Run, earlier: Run) -> None:
     """Check that a run is configured to train the same model as an earlier one.
 
     Raises:
-        ArtifactError: names each setting of attributes and model that is another one.
+        ArtifactError: settings of attributes or model differ; the message names each.
     """
     then, now = (
         {part: made_of(each.config).get(part) for part in ("attributes", "event_attributes", "model")}
@@ -156,9 +156,9 @@ def require_same_model(run: Run, earlier: Run) -> None:
 
 
 def identity_of(earlier: Run) -> dict[str, Any]:
-    """Return what a training that goes on depends on beside the run: the weights that it starts from.
+    """Identify the weights that a continued training starts from.
 
-    Of the weights alone: how many seconds their training took stands beside them, and must not decide on
+    Only by their digest: the rest of the manifest, such as the seconds that training took, must not influence
     which sessions are drawn.
     """
     return {"weights": earlier.step("train").manifest()["sha256"][WEIGHTS]}

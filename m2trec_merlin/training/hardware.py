@@ -1,4 +1,4 @@
-"""What a training runs on: the device, and the precision of its matrix products."""
+"""The choice of a training's device, and of the precision of its matrix products."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from m2trec_merlin.devices import choose
 from m2trec_merlin.frames import Frames, library
 from m2trec_merlin.preprocessing.device import lacks
 
-#: Events of a step from which on a CPU gains by bfloat16: for each shape of products oneDNN compiles a kernel
-#: and keeps a thousand of them, a gigabyte; the shapes of a step are seldom those of another.
+#: Events per step from which on bfloat16 pays on a CPU: oneDNN compiles a kernel for each shape of products
+#: and keeps a thousand of them, a gigabyte; two steps seldom have the same shapes.
 _LONG_STEP = 2048
 
 
@@ -17,20 +17,20 @@ def choose_device(wanted: str, number: int = 0) -> torch.device:
     """Return the device for `auto`, `cpu` or `cuda`.
 
     Args:
-        wanted: as configured.
-        number: which GPU, where a machine has several.
+        wanted: configured device.
+        number: index of the GPU, on a machine with several.
 
     Raises:
-        ConfigError: `cuda` is wanted and there is none.
+        ConfigError: `cuda` is wanted but cannot be used.
     """
     chosen = choose("training", wanted).device
     return torch.device("cuda", number) if chosen == "cuda" else torch.device(chosen)
 
 
 def frames_for(device: torch.device) -> Frames:
-    """Return the frames that read for a device: cuDF's into the memory of a GPU, or else pandas' by the host.
+    """Return the library of data frames that reads for a device: cuDF into a GPU's memory, otherwise pandas.
 
-    Other GPUs than the first would need contexts of their own in each thread that reads.
+    cuDF only serves the first GPU: others would need their own context in each thread that reads.
     """
     on_gpu = device.type == "cuda" and not device.index and lacks() is None
     return library("cudf" if on_gpu else "pandas")
@@ -39,12 +39,12 @@ def frames_for(device: torch.device) -> Frames:
 def choose_precision(wanted: str, device: torch.device, events_a_step: int) -> torch.dtype:
     """Return the type of matrix products for `auto`, `float32` or `bfloat16`.
 
-    `auto` takes bfloat16 where it is faster: where the hardware multiplies it, on a CPU in long steps only.
+    `auto` chooses bfloat16 if it is faster: if the hardware multiplies it, and on a CPU only for long steps.
 
     Args:
-        wanted: as configured.
-        device: that multiplies.
-        events_a_step: of which a step is made.
+        wanted: configured precision.
+        device: the device that trains.
+        events_a_step: number of events per step.
     """
     if wanted == "auto":
         if device.type == "cuda":
@@ -62,6 +62,6 @@ def can_fuse_optimizer(device: torch.device) -> bool:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    """Ask torch, whose names for these questions are private and have changed."""
+    """Tell whether the CPU multiplies bfloat16, by private functions of torch whose names have changed."""
     questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, bool)() for name in questions)

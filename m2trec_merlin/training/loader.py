@@ -1,10 +1,10 @@
-"""Batches of sessions, in an order that a seed and an epoch decide.
+"""Batches of sessions, in an order determined by a seed and the epoch.
 
-Sessions are read in chunks of whole files, as flat arrays: no Python object a session, and no more in memory
-than one chunk and the next. Where everything fits into one chunk it stays there, on the device that trains.
+Sessions are read in chunks of whole files, as flat arrays: no Python object per session, and at most one
+chunk and the next in memory. If everything fits into one chunk, it stays on the device that trains.
 
 Why not the Merlin loader (which `transformers4rec_trainer.py` uses): it turns the lists of a chunk into
-Python objects, and going on inside an epoch means reading everything before.
+Python objects, and resuming within an epoch means reading everything before.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ from m2trec_merlin.sessions import (
 from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import ALONE, Processes
 
-#: Sessions held at a time in main memory, about 100 bytes each; more are read and shuffled chunk by chunk.
+#: Number of sessions held in main memory, about 100 bytes each; more are read and shuffled chunk by chunk.
 SESSIONS_AT_A_TIME = 1_000_000
-#: Sessions held at a time on a GPU, whose memory is there to be used.
+#: Number of sessions held in the memory of a GPU.
 SESSIONS_AT_A_TIME_ON_GPU = 20_000_000
 
 
 class SessionLoader:
-    """Reads a folder of sessions, shuffled, as batches.
+    """Reads a folder of sessions as shuffled batches.
 
     With several processes, all read the same sessions and each trains on its share of every batch, so that
     together they see what one process with a batch of the joint size would see.
 
     Args:
-        directory: Parquet files as `Sessions` reads them.
-        batch_size: sessions a batch, in each process.
-        seed: of the shuffle.
-        device: where batches are made.
-        processes: that train together.
-        sessions_at_a_time: bound of a chunk; one file is the least that is read.
+        directory: folder of Parquet files as `Sessions` reads them.
+        batch_size: number of sessions per batch, in each process.
+        seed: seed of the shuffle.
+        device: device of the batches.
+        processes: the processes that train together.
+        sessions_at_a_time: maximum number of sessions in a chunk, which holds at least one file.
 
     Attributes:
-        says_more: whether more is known of events than their rows: attributes, or which may be targets.
-        events_a_batch: in each process, in the mean.
+        says_more: whether events have more than rows: attributes, or marks which may be targets.
+        events_a_batch: mean number of events per batch, in each process.
 
     Raises:
         ArtifactError: the folder holds too few sessions.
@@ -83,7 +83,7 @@ class SessionLoader:
         on_gpu = self.device.type == "cuda"
         bound = sessions_at_a_time or (SESSIONS_AT_A_TIME_ON_GPU if on_gpu else SESSIONS_AT_A_TIME)
         n_chunks = min(len(files), -(-self.n_sessions // bound))
-        # Files follow each other in time; a chunk takes some of all times.
+        # Files are in order of time; each chunk takes files from the whole period.
         self.says_more = bool(event_fields(files)) or tells_targets(files)
         self._chunks = [
             _Files(files[k::n_chunks], int(counts[k::n_chunks].sum()), self.says_more)
@@ -96,11 +96,11 @@ class SessionLoader:
         self._kept: _Chunk | None = None
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Number of batches per epoch."""
         return sum(self._batches_of(chunk) for chunk in self._chunks)
 
     def _batches_of(self, chunk: _Files) -> int:
-        # A last batch with fewer sessions than processes is left out: nobody may be without any.
+        # A last batch with fewer sessions than processes is left out: each process needs one.
         full, rest = divmod(chunk.n_sessions, self.batch_size * self.processes.count)
         return full + (rest >= self.processes.count)
 
@@ -108,8 +108,8 @@ class SessionLoader:
         """Yield the batches of an epoch, on the device; the same seed and epoch give the same batches.
 
         Args:
-            epoch: from 0.
-            skip: leave out so many batches at the start, to go on where a killed run stood.
+            epoch: number of the epoch, from 0.
+            skip: number of batches to leave out at the start, to resume a killed training.
         """
         wanted = []
         for number in np.random.default_rng([self.seed, epoch]).permutation(len(self._chunks)):
@@ -120,7 +120,7 @@ class SessionLoader:
         chunks = self._read(self._chunks[number] for number, _ in wanted)
         for chunk, (number, batches) in zip(chunks, wanted, strict=True):
             sessions = np.random.default_rng([self.seed, epoch, number]).permutation(len(chunk.lengths))
-            # Copied to the device once, and not batch by batch.
+            # One copy to the device instead of one per batch.
             on_device = torch.from_numpy(sessions).to(self.device)
             joint = self.batch_size * self.processes.count
             for batch in batches:
@@ -128,7 +128,7 @@ class SessionLoader:
                 yield chunk.batch(sessions[ours], on_device[ours])
 
     def _read(self, chunks: Iterator[_Files]) -> Iterator[_Chunk]:
-        """Yield chunk after chunk; the next one is read while the last one trains."""
+        """Yield the chunks; while one is trained on, a thread reads the next."""
         if len(self._chunks) == 1:
             for files in chunks:
                 self._kept = self._kept or files.read(self.device)
@@ -147,14 +147,14 @@ class SessionLoader:
 
 @dataclass(frozen=True)
 class _Files:
-    """Some files, how many sessions they hold, and whether these say more of events than their rows."""
+    """Files of a chunk, their number of sessions, and whether events have more than rows."""
 
     paths: Sequence[Path]
     n_sessions: int
     says_more: bool
 
     def read(self, device: torch.device) -> _Chunk:
-        """Read into the memory of the device."""
+        """Read the files into the memory of the device."""
         if not self.says_more:
             return self.read_by(frames_for(device), device)
         sessions = _with_targets(Sessions.read(self.paths))
@@ -170,7 +170,7 @@ class _Files:
         )
 
     def read_by(self, frames: Frames, device: torch.device) -> _Chunk:
-        """Read rows alone; where frames are of the device, the host has a copy of the lengths only."""
+        """Read rows only; if `frames` read on the device, the host gets a copy of the lengths only."""
         parts = []
         for path in self.paths:
             with reading(path, "preprocess"):
@@ -185,7 +185,7 @@ class _Files:
 class _Chunk:
     """Sessions on the device: int32 [E] rows, int64 [S + 1] offsets; and their lengths [S] on the host.
 
-    What else is known of events is as in `SessionBatch`.
+    The other attributes are those of `SessionBatch`.
     """
 
     rows: Tensor
@@ -196,7 +196,7 @@ class _Chunk:
     is_target: Tensor | None = None
 
     def batch(self, drawn: np.ndarray, on_device: Tensor) -> SessionBatch:
-        """Return the drawn sessions; their sizes are known to the host, so that no device is waited for."""
+        """Return the drawn sessions; the host knows their lengths, so that nothing waits for the device."""
         lengths = self.lengths[drawn]
         events, offsets = ragged_entries(self.offsets, on_device, int(lengths.sum()))
         return SessionBatch(
@@ -211,7 +211,7 @@ class _Chunk:
 
 
 def _with_targets(sessions: Sessions) -> Sessions:
-    """Leave out sessions none of whose events may be a target: there would be nothing to learn from them."""
+    """Leave out sessions without any target, from which there is nothing to learn."""
     return sessions if sessions.is_target is None else sessions.take(np.unique(sessions.prefixes().session))
 
 

@@ -1,4 +1,4 @@
-"""Who watches training: whoever is told of progress, TensorBoard, and services that record runs."""
+"""Monitors of training: progress for a person, TensorBoard, and services that record runs."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _STEPS_BETWEEN_POINTS = 20
 
 
 class ProgressMonitor:
-    """Tells steps, the loss, HIT@20 on validation, and a line for each epoch."""
+    """Reports steps, the loss, HIT@20 on validation, and a line for each epoch."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self._steps, self._total, self._note = 0, 0, ""
 
     def start(self, total_steps: int, state: TrainingState) -> None:
-        """Say where a resumed training goes on."""
+        """Say where a resumed training continues."""
         if state.step:
             self.progress.say(f"resuming after step {state.step:,} (epoch {state.epoch + 1})")
         self._steps, self._total = state.step, total_steps
         self._tell("-", state)
 
     def step(self, state: TrainingState, loss: float) -> None:
-        """Tell the mean loss of the epoch so far."""
+        """Report the mean loss of the epoch so far."""
         self._steps = state.step
         self._tell(f"{state.loss_sum / state.step_in_epoch:.3f}", state)
 
     def epoch(self, state: TrainingState) -> None:
-        """Say the epoch's record."""
+        """Report the epoch's record."""
         record = state.history[-1]
         metrics = "".join(f"  {name} {record[name]:.4f}" for name in ("HIT@20", "MRR@20") if name in record)
         best = "  (best so far)" if state.best_epoch == state.epoch else ""
@@ -45,7 +45,7 @@ class ProgressMonitor:
         )
 
     def close(self) -> None:
-        """Tell that no step will follow, however many there might have been."""
+        """Report that no step will follow, even if more were planned."""
         if self._total:
             self.progress.advance(_TASK, self._steps, self._steps, self._note)
 
@@ -58,8 +58,8 @@ class ProgressMonitor:
 class TensorBoard:
     """Writes loss and validation metrics for TensorBoard.
 
-    A curve is that of one training: points of an earlier one in the folder, and those that a killed one
-    wrote behind its checkpoint, count no more.
+    A curve shows one training: points of an earlier training in the folder, and points that a killed training
+    wrote after its last checkpoint, are discarded.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,11 +67,11 @@ class TensorBoard:
         self._writer: SummaryWriter | None = None
 
     def start(self, total_steps: int, state: TrainingState) -> None:
-        """Begin a file, whose points follow those up to the checkpoint."""
+        """Begin a file that continues the curve after the checkpoint."""
         self._writer = SummaryWriter(str(self.folder), purge_step=state.step + 1)
 
     def step(self, state: TrainingState, loss: float) -> None:
-        """Write the loss now and then."""
+        """Write the loss every few steps."""
         if self._writer and state.step % _STEPS_BETWEEN_POINTS == 0:
             self._writer.add_scalar("train/loss", loss, state.step)
 
@@ -84,31 +84,31 @@ class TensorBoard:
             self._writer.flush()
 
     def close(self) -> None:
-        """Close the file, if training came that far."""
+        """Close the file, if it was begun."""
         if self._writer:
             self._writer.close()
 
 
 class Recorded:
-    """Tells a service that records runs, whose record is open."""
+    """Reports to a service that records runs, and whose record is open."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
 
     def start(self, total_steps: int, state: TrainingState) -> None:
-        """Hand over the epochs before a checkpoint, of which it may have missed some."""
+        """Send the epochs before the checkpoint, some of which the service may have missed."""
         for record in state.history:
             self.recording.epoch(record)
 
     def step(self, state: TrainingState, loss: float) -> None:
-        """Leave steps to TensorBoard."""
+        """Do nothing: TensorBoard has the steps."""
 
     def epoch(self, state: TrainingState) -> None:
-        """Hand over the epoch's record."""
+        """Send the epoch's record."""
         self.recording.epoch(state.history[-1])
 
     def close(self) -> None:
-        """Say that no epoch follows for now."""
+        """Report that no epoch follows for now."""
         self.recording.stop()
 
 

@@ -1,8 +1,8 @@
 """The optimisers: AdamW for weights, row-wise Adagrad for tables with a row per item.
 
-A step touches a few thousand rows of an item table that may have half a million. AdamW would read and write
-the whole table, its gradient and both moments; row-wise Adagrad touches the rows that have a gradient, and
-keeps one number a row.
+A step uses a few thousand rows of an item table that may have half a million. AdamW would read and write the
+whole table, its gradient and both moments; row-wise Adagrad updates only rows that have a gradient, and keeps
+one number per row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.sparse_table import SparseTable
 from m2trec_merlin.training.hardware import can_fuse_optimizer
 
-#: Learning rate of the scorer's calibration, in multiples of the weights'.
+#: Learning rate of the head's calibration parameters, as a multiple of that of the weights.
 CALIBRATION_RATE_FACTOR = 30.0
 
 
@@ -26,8 +26,8 @@ class RowwiseAdagrad(torch.optim.Optimizer):
     """Adagrad with one accumulator per row, for sparse gradients.
 
     For every row r with gradient g:  s_r += mean(g^2);  w_r -= rate * g / (sqrt(s_r) + 1e-8).
-    The mean over a row is that of Gupta et al. 2014 ("Training highly multiclass classifiers"), as TorchRec
-    has it for embedding tables.
+    The mean over a row follows Gupta et al. 2014 ("Training highly multiclass classifiers"), as TorchRec does
+    for embedding tables.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
@@ -54,8 +54,8 @@ class RowwiseAdagrad(torch.optim.Optimizer):
 def added_up(gradient: Tensor) -> Tensor:
     """Add up the entries of each row of a sparse gradient.
 
-    A GPU is not asked how many rows differ: what is left over there are zeros for row 0, which has no
-    gradient (`SparseTable`).
+    On a GPU this does not wait for the number of distinct rows: unused entries are zeros for row 0, which has
+    no gradient (`SparseTable`).
     """
     if gradient.is_coalesced() or gradient.device.type == "cpu":
         return gradient.coalesce()
@@ -79,7 +79,7 @@ class Optimizers:
         self.parts = parts
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the rate of every group, in its own multiple."""
+        """Set the rate of every group to its own multiple of `rate`."""
         for part in self.parts:
             for group in part.param_groups:
                 if isinstance(group["lr"], Tensor):
@@ -88,7 +88,7 @@ class Optimizers:
                     group["lr"] = rate * group["rate_factor"]
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Reset the gradients."""
         for part in self.parts:
             part.zero_grad()
 
@@ -107,7 +107,7 @@ class Optimizers:
         }
 
     def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what `state_tensors` returned."""
+        """Restore the state that `state_tensors` returned."""
         states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.parts]
         for name, tensor in tensors.items():
             number, index, key = name.split(".", 2)
@@ -117,14 +117,14 @@ class Optimizers:
 
 
 def build_optimizer(model: M2TRec, config: TrainingConfig, captured: bool = False) -> Optimizers:
-    """Return the optimisers of a model: weights, calibration, which moves faster, and item tables.
+    """Build the optimisers of a model for its weights, calibration parameters and item tables.
 
-    A sampled loss reaches few items in a step: their tables are switched to sparse gradients.
+    With a sampled loss, a step involves few items, so item tables are switched to sparse gradients.
 
     Args:
-        model: on the device that trains.
-        config: rates and decay.
-        captured: whether steps are CUDA graphs: learning rates are then numbers of the device, too.
+        model: the model, on the device that trains.
+        config: learning rates and weight decay.
+        captured: whether steps are CUDA graphs, for which learning rates must be tensors on the device.
     """
     tables: list[nn.Parameter] = []
     if model.next_item_task.sampled:

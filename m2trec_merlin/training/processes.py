@@ -1,11 +1,11 @@
 """Several processes that train one model together, as `torchrun` starts them.
 
-Each process computes the gradients of its share of a batch; they are averaged, weighted by the number of
-targets, so that the step is the one that a single process would take with the whole batch. Weights stay equal
-everywhere because every process applies the same gradients.
+Each process computes the gradients of its share of a batch. They are averaged, weighted by the number of
+targets, so that the step is the one that a single process would take with the whole batch. All processes
+apply the same gradients, so their weights stay equal.
 
-Why not `DistributedDataParallel`: it weights processes, not targets, and NCCL cannot add up the sparse
-gradients of tables with a row per item.
+Why not `DistributedDataParallel`: it weights processes equally, not targets, and NCCL cannot add up the
+sparse gradients of tables with a row per item.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-#: The others wait for the first one while it validates, ranking all items after every prefix.
+#: Timeout of waiting: the other processes wait while the first one validates, ranking all items.
 _LONGEST_WAIT = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a training, seen from one of them.
+    """The processes of a training, as seen by one of them.
 
     Attributes:
         rank: number of this process.
-        count: of all processes.
-        local_rank: number of this process on its machine; which GPU it takes.
+        count: number of all processes.
+        local_rank: number of this process on its machine, and of the GPU it uses.
     """
 
     rank: int = 0
@@ -40,16 +40,16 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes files and talks to people."""
+        """Whether this is the process that writes files and reports progress."""
         return self.rank == 0
 
     def wait(self) -> None:
-        """Return when all processes are here."""
+        """Wait until all processes have called this."""
         if self.count > 1:
             dist.barrier()
 
     def first_says(self, values: Sequence[float], device: torch.device) -> list[float]:
-        """Return the numbers that the first process passes, in every process."""
+        """Return, in every process, the numbers that the first process passes."""
         if self.count == 1:
             return list(values)
         numbers = torch.tensor(values, dtype=torch.float64, device=device)
@@ -57,7 +57,7 @@ class Processes:
         return numbers.tolist()
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
-        """Return the tensors of all processes, by rank; they must be of one shape."""
+        """Return the tensors of all processes, by rank; they must have the same shape."""
         if self.count == 1:
             return [tensor]
         parts = [torch.empty_like(tensor) for _ in range(self.count)]
@@ -68,9 +68,10 @@ class Processes:
         """Replace gradients by their mean over all targets of all processes.
 
         Args:
-            parameters: of the model, in the same order everywhere; one without gradient counts as zero.
-            loss: mean over the targets of this process.
-            targets: how many these are, a scalar.
+            parameters: parameters of the model, in the same order in all processes; a missing gradient
+                counts as zero.
+            loss: mean loss over the targets of this process.
+            targets: number of targets of this process, a scalar.
 
         Returns:
             The mean loss over all targets.
@@ -93,7 +94,7 @@ class Processes:
         return message[-2] / total
 
     def _add_rows(self, gradient: Tensor, weight: Tensor) -> Tensor:
-        """Add up sparse gradients; processes hold different numbers of rows, so the shorter are filled up."""
+        """Add up sparse gradients of all processes; those with fewer rows are padded for the exchange."""
         gradient = gradient.coalesce()
         rows, values = gradient.indices()[0], gradient.values() * weight
         counts = [int(n) for n in self.gather(rows.new_tensor([len(rows)]))]
@@ -112,16 +113,16 @@ ALONE = Processes()
 
 
 def are_several() -> bool:
-    """Tell whether `torchrun` started this process beside others."""
+    """Tell whether `torchrun` started this process along with others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 @contextmanager
 def join_processes(device: str) -> Iterator[Processes]:
-    """Join the processes that `torchrun` started, for the length of the block; ALONE without it.
+    """Join the processes that `torchrun` started, within this context; yields ALONE without `torchrun`.
 
     Args:
-        device: `auto`, `cpu` or `cuda`, as configured: decides between gloo and NCCL.
+        device: configured device, `auto`, `cpu` or `cuda`, which decides between gloo and NCCL.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1 and "TORCHELASTIC_RUN_ID" not in os.environ:

@@ -45,26 +45,27 @@ def train(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> Path:
-    """Train the model that the configuration describes on what `preprocess` wrote.
+    """Train the model that the configuration describes on preprocessed data.
+
+    Under `torchrun`, its processes train together, each on batches of `training.batch_size` sessions; by
+    default they divide the batch size of a single process.
 
     Args:
-        config: of the run.
-        earlier: a trained run to go on from (`training.continued`), as `preprocess` has done.
-        resume: go on from the newest checkpoint of the same configuration and data.
-        force: train again even if the stored model is current; also ignores checkpoints.
-        progress: is told each step and the record of each epoch.
-
-    Under `torchrun`, its processes train together, each on batches of `training.batch_size` sessions, by
-    default a part of those of one process.
+        config: configuration of the run.
+        earlier: trained run to continue from (`training.continued`), as `preprocess` did.
+        resume: whether to resume from the newest checkpoint of the same configuration and data.
+        force: whether to train again even if the stored model is current, ignoring checkpoints.
+        progress: receives each step and the record of each epoch.
 
     Returns:
         The folder of the model.
 
     Raises:
-        ArtifactError: `preprocess` has not run, or with other settings, or left no training sessions; nothing
-            can be written there, or another process is at work there; the earlier run is no start for it.
-        MissingDependencyError: what `tracking` asks for is not installed.
-        TrackingError: it cannot be reached.
+        ArtifactError: `preprocess` has not run, ran with other settings, or left no training sessions; the
+            folder is not writable, or another process is working in it; or training cannot continue from
+            the earlier run.
+        MissingDependencyError: a package that `tracking` needs is not installed.
+        TrackingError: the tracking service cannot be reached.
     """
     run = Run(config)
     with join_processes(config.training.device) as processes:
@@ -101,7 +102,7 @@ def _train(
     catalogue = Catalogue.load(run.catalogue)
     torch.manual_seed(config.seed)
     device = choose_device(config.training.device, processes.local_rank)
-    # A batch of several processes is another batch, so their number is part of what may resume.
+    # The joint batch depends on the number of processes, so only the same number may resume.
     training = fingerprint([inputs, processes.count] if processes.count > 1 else inputs)
     if not resume and processes.is_first:
         shutil.rmtree(run.checkpoints(training), ignore_errors=True)
@@ -115,7 +116,7 @@ def _train(
     precision = str(trainer.precision).removeprefix("torch.")
     parameters = f"{start.model.count_parameters():,} parameters"
     progress.say(f"{parameters}, {catalogue.n_seen:,} training items, {device}, {precision}")
-    # Not before: what ends above leaves nothing that is said to run.
+    # Not earlier: a failure above must not leave a record of a running training.
     for recording in recorded:
         recording.begin(run, training)
     try:
@@ -132,7 +133,7 @@ def _train(
         _store(run, trainer, state, inputs, facts)
         start.forget_drawn()
         if replaced != training:
-            # Its model is gone. Trainings that were killed stay, as they may go on.
+            # The model of these checkpoints was replaced. Those of killed trainings stay: they may resume.
             shutil.rmtree(run.checkpoints(replaced), ignore_errors=True)
     return folder
 
@@ -146,9 +147,9 @@ def _trainer(
     processes: Processes,
     recorded: Sequence[Recording],
 ) -> Trainer:
-    """Return what trains, as configured."""
+    """Build the trainer, as configured."""
     config, settings, model = run.config, run.config.training, start.model
-    # Of all sessions, also where some are drawn: a model goes on as it began.
+    # By the number of all sessions, even if only some are drawn: a model continues with its batch size.
     batch_size = settings.batch_of(count_sessions(session_files(run.sessions("train"))), processes.count)
     each = f" in each of {processes.count} processes" if processes.count > 1 else ""
     progress.say(f"{batch_size} sessions a step{each}")
@@ -197,7 +198,7 @@ def _trainer(
 
 
 def _peaked_early(state: TrainingState, settings: TrainingConfig) -> bool:
-    """Tell whether validation was best before a learning rate that comes down had come down."""
+    """Tell whether validation was best before the end of a schedule that lowers the learning rate."""
     comes_down = settings.schedule != "constant" and settings.max_steps is None
     return comes_down and 0 < state.best_epoch < settings.epochs
 
@@ -210,7 +211,7 @@ def _early_peak(best: int, epochs: int) -> str:
 
 
 def _training_of(step: Step) -> str | None:
-    """Return the fingerprint of the training whose model is there; None if there is none or no telling."""
+    """Return the fingerprint of the training of the stored model; None if there is none or it is unknown."""
     try:
         return (step.found() or {}).get("training")
     except ArtifactError:
@@ -220,7 +221,7 @@ def _training_of(step: Step) -> str | None:
 def _store(
     run: Run, trainer: Trainer, state: TrainingState, inputs: dict[str, Any], facts: Mapping[str, Any]
 ) -> None:
-    """Write the trained model, its history, and how it came about."""
+    """Write the trained model, its history, and its manifest."""
     with atomic_files(run.model) as new:
         save_model(trainer.model, new, run.config, trainer.catalogue)
         atomic_write(new / run.history.name, json.dumps(state.history, indent=2))

@@ -1,4 +1,4 @@
-"""The learning rate over time."""
+"""The schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import math
 
 from m2trec_merlin.config import TrainingConfig
 
-#: Share of the steps, at most, in which the learning rate still rises: few steps would all be of the warm-up.
+#: Maximum share of the steps in which the learning rate rises: a short training would be nothing but warm-up.
 _MOST = 0.5
 
 
 def warm_up(config: TrainingConfig, total_steps: int) -> int:
-    """Return the steps in which the learning rate rises: those of the settings, at most half of all."""
+    """Return the number of steps in which the learning rate rises: as configured, at most half of all."""
     return min(config.warmup_steps, int(total_steps * _MOST))
 
 
 def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
-    """Return the learning rate of a step: linear warm-up, then a cosine to zero, or constant.
+    """Return the learning rate of a step: a linear warm-up, then a cosine to zero, or a constant.
 
     Args:
-        step: from 0.
-        total_steps: of all epochs.
-        config: peak, warm-up steps and schedule.
+        step: number of the step, from 0.
+        total_steps: number of steps of all epochs.
+        config: peak learning rate, warm-up steps and schedule.
     """
     rising = warm_up(config, total_steps)
     if step < rising:

@@ -1,4 +1,4 @@
-"""What a training starts with: a new model, or what an earlier run learned, and sessions."""
+"""The start of a training: a new model or that of an earlier run, and the sessions to train on."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from m2trec_merlin.training.processes import Processes
 
 @dataclass(frozen=True)
 class TrainingStart:
-    """What is trained, and on what.
+    """A model to train, and its data.
 
     Attributes:
-        model: to train.
-        catalogue: its items.
+        model: the model to train.
+        catalogue: catalogue of the model.
         sessions: folder of the training sessions.
-        drawn: whether these were drawn for this training alone, which goes on from an earlier run.
-        facts: what the manifest says of the earlier run.
+        drawn: whether the sessions were drawn for this training, which continues from an earlier run.
+        facts: entries for the manifest on the earlier run.
     """
 
     model: M2TRec
@@ -41,20 +41,20 @@ class TrainingStart:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def bring_to(self, device: torch.device, run: Run) -> None:
-        """Fit what is fitted before the first step, and bring the model to the device that trains it."""
+        """Fit the parts that are fitted before the first step, and move the model to the device."""
         fit_before_training(self.model, self.catalogue)
         if device.type == "cuda":
             self.model.body.inputs.catalogue.read(frames_for(device), run.catalogue / ENCODED)
         self.model.to(device)
 
     def forget_drawn(self) -> None:
-        """Delete sessions that were drawn for this training."""
+        """Delete the sessions if they were drawn for this training."""
         if self.drawn:
             shutil.rmtree(self.sessions, ignore_errors=True)
 
 
 def start_anew(run: Run, catalogue: Catalogue) -> TrainingStart:
-    """Return a new model, and all training sessions of the run."""
+    """Start with a new model and all training sessions of the run."""
     sessions = run.sessions("train")
     prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
     events = event_fields(session_files(sessions))
@@ -65,15 +65,15 @@ def start_anew(run: Run, catalogue: Catalogue) -> TrainingStart:
 def go_on(
     run: Run, earlier: Run, catalogue: Catalogue, training: str, processes: Processes, progress: Progress
 ) -> TrainingStart:
-    """Return what an earlier run learned, and the sessions that are new to it with a share of the others.
+    """Start with the model of an earlier run, the sessions new to it, and a share of the others.
 
     Args:
-        run: preprocessed, starting from the earlier one.
-        earlier: trained.
-        catalogue: of the run.
+        run: the run, preprocessed to start from the earlier one.
+        earlier: the earlier run, trained.
+        catalogue: catalogue of the run.
         training: fingerprint of the training, which seeds the draw.
-        processes: the first one draws.
-        progress: is told how many sessions were drawn.
+        processes: processes of the training; the first one draws.
+        progress: receives the numbers of drawn sessions.
 
     Raises:
         ArtifactError: see `Continuation`.

@@ -1,4 +1,4 @@
-"""Train a model: epochs, validation, early stopping, checkpoints, resume.
+"""Training of a model: epochs, validation, early stopping, checkpoints, resuming.
 
 Why not Transformers4Rec's own `Trainer` (which works too, see `transformers4rec_trainer.py`): it cannot
 resume inside an epoch of the Merlin loader, its checkpoints are pickles, and its evaluation keeps the
@@ -45,30 +45,30 @@ from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_g
 from m2trec_merlin.training.processes import ALONE, Processes
 from m2trec_merlin.training.schedule import learning_rate
 
-#: Weights by the epoch that they are of: a killed training has those that its checkpoint speaks of.
+#: Files of best weights, named by epoch: a resumed training finds those that its checkpoint refers to.
 _BEST, _BESTS = "best-{:04d}.safetensors", "best-*.safetensors"
-#: Steps after which their losses are looked at, by the type of device; elsewhere after each.
+#: Number of steps after which their losses are read, by type of device; on others after each step.
 _LOSSES_AT_ONCE = {"cuda": 20}
 
 
 class Monitor(Protocol):
-    """Is told how training goes: a progress bar, TensorBoard, a test."""
+    """Receives the events of a training: a progress bar, TensorBoard, a test."""
 
     def start(self, total_steps: int, state: TrainingState) -> None:
-        """Training starts or resumes."""
+        """Handle the start, or the resumption, of training."""
 
     def step(self, state: TrainingState, loss: float) -> None:
-        """A step ended."""
+        """Handle the end of a step."""
 
     def epoch(self, state: TrainingState) -> None:
-        """An epoch and its validation ended; its record is the last of the history."""
+        """Handle the end of an epoch and its validation; its record is the last one of the history."""
 
     def close(self) -> None:
-        """Nothing will follow, whether training is done or has failed; whoever made the monitor says so."""
+        """Handle the end of training, finished or failed; called by the code that created the monitor."""
 
 
 class _Losses:
-    """Losses of the last steps. A GPU is asked for some at a time: each question waits for its work."""
+    """Losses that were not read yet. On a GPU several are read at a time, since reading waits for it."""
 
     def __init__(self, device: torch.device) -> None:
         self._at_once = _LOSSES_AT_ONCE.get(device.type, 1)
@@ -79,15 +79,15 @@ class _Losses:
 
     @property
     def are_due(self) -> bool:
-        """Whether it is time to read them."""
+        """Whether it is time to read the losses."""
         return len(self) >= self._at_once
 
     def append(self, loss: Tensor) -> None:
-        """Take over the loss of a step."""
+        """Add the loss of a step."""
         self._waiting.append(loss)
 
     def read(self) -> list[float]:
-        """Return the losses, and forget them."""
+        """Return and remove all losses."""
         waiting, self._waiting = self._waiting, []
         return torch.stack(waiting).tolist() if waiting else []
 
@@ -101,18 +101,18 @@ class Trainer:
     """Trains a model on sessions and leaves it with the weights of its best epoch.
 
     Attributes:
-        model: to train.
-        catalogue: its items.
-        loader: training sessions.
-        validation: prefixes that are scored after each epoch; without any, training never stops early.
-        config: optimisation, stopping, checkpoints.
-        folder: of checkpoints.
-        inputs: fingerprint of model and data; a checkpoint of other inputs is not resumed.
-        monitor: is told how it goes.
-        processes: that train together; the first one validates, and writes what is written.
+        model: the model to train.
+        catalogue: catalogue of the model.
+        loader: loader of the training sessions.
+        validation: prefixes to score after each epoch; without any, training never stops early.
+        config: settings of optimisation, stopping and checkpoints.
+        folder: folder of the checkpoints.
+        inputs: fingerprint of model and data; only its checkpoints are resumed.
+        monitor: receives the events of the training.
+        processes: the processes that train together; the first one validates, and writes all files.
         captured: whether steps are CUDA graphs; see `cannot_capture`.
-        evaluation: how validation is ranked, but for cut-offs: by HIT@20 and MRR@20 of the model alone.
-        progress: is told of checkpoints that cannot be read.
+        evaluation: settings of validation; cut-offs are ignored, since HIT@20 and MRR@20 are measured.
+        progress: receives a line on checkpoints that cannot be read.
     """
 
     model: M2TRec
@@ -132,8 +132,8 @@ class Trainer:
         """Train until the last epoch or until validation stops improving.
 
         Args:
-            seed: of dropout and negatives.
-            resume: go on from the newest checkpoint of the same inputs, if there is one.
+            seed: seed of dropout and negatives.
+            resume: whether to resume from the newest checkpoint with the same inputs, if there is one.
 
         Raises:
             M2TRecError: the loss is not a number.
@@ -145,7 +145,7 @@ class Trainer:
             step = CapturedSteps(step, self.model.max_length)
         state = TrainingState()
         checkpoint = find_checkpoint(self.folder, self.inputs, self.progress) if resume else None
-        # All have looked before the first one may write another.
+        # All processes must have searched before the first one may write a checkpoint.
         self.processes.wait()
         if checkpoint is not None:
             state = load_checkpoint(checkpoint, self.model, optimizer, self.processes)
@@ -165,7 +165,7 @@ class Trainer:
 
     @property
     def total_steps(self) -> int:
-        """Steps of all epochs, if none is left out for want of progress."""
+        """Number of steps of all epochs, if training does not stop early."""
         steps = self.config.epochs * len(self.loader)
         return min(steps, self.config.max_steps or steps)
 
@@ -181,7 +181,7 @@ class Trainer:
     def _save(self, optimizer: Optimizers, state: TrainingState) -> None:
         save_checkpoint(self.folder, self.model, optimizer, state, self.inputs, self.processes)
         if self.processes.is_first:
-            # The checkpoint before the newest may be gone on from, too.
+            # Training may also resume from the checkpoint before the newest.
             wanted = {self._best(epoch) for epoch in best_epochs(self.folder)}
             for path in set(self.folder.glob(_BESTS)) - wanted:
                 path.unlink()
@@ -220,10 +220,10 @@ class Trainer:
         state.step_in_epoch, state.loss_sum = 0, 0.0
 
     def _count(self, losses: _Losses, state: TrainingState) -> None:
-        """Count the steps whose losses were not read yet.
+        """Read the losses, and count their steps.
 
         Raises:
-            M2TRecError: one is not a number.
+            M2TRecError: a loss is not a finite number.
         """
         for value in losses.read():
             if not math.isfinite(value):
@@ -237,7 +237,7 @@ class Trainer:
             self.monitor.step(state, value)
 
     def _step(self, batch: SessionBatch, optimizer: Optimizers) -> Tensor:
-        """Update the weights; returns the loss before, which nobody has waited for."""
+        """Update the weights; returns the loss before the update, without waiting for the device."""
         parameters = list(self.model.parameters())
         with self._in_precision():
             loss = self.model(batch, training=True)["loss"]
@@ -249,7 +249,7 @@ class Trainer:
         return mean
 
     def _validate(self, state: TrainingState) -> None:
-        """Measure validation; keep the weights if HIT@20, and at equal ones MRR@20, is the best so far."""
+        """Measure validation; save the weights if HIT@20, and among ties MRR@20, is the best so far."""
         record = state.history[-1]
         if len(self.validation):
             started = time.perf_counter()
@@ -257,7 +257,7 @@ class Trainer:
             record["HIT@20"], record["MRR@20"] = self.processes.first_says(measured, self._device)
             record["validation_seconds"] = time.perf_counter() - started
             best = state.history[state.best_epoch - 1] if state.best_epoch else {}
-            # Of 20 items and fewer, HIT@20 is 1 in every epoch.
+            # With 20 items or fewer, HIT@20 is always 1, and only MRR@20 tells epochs apart.
             if not best or _rank_of(record) > _rank_of(best):
                 state.best_epoch, state.best_value = state.epoch, record["HIT@20"]
                 if self.processes.is_first:
@@ -272,5 +272,5 @@ class Trainer:
     def _in_precision(self) -> AbstractContextManager[object]:
         if self.precision == torch.float32:
             return nullcontext()
-        # What the cache holds would be of another graph.
+        # Autocast's cache would hold tensors of another graph.
         return torch.autocast(self._device.type, dtype=self.precision, cache_enabled=not self.captured)

@@ -1,6 +1,6 @@
-"""Train the same model with Transformers4Rec's own `Trainer`.
+"""Training of the same model with the `Trainer` of Transformers4Rec.
 
-For pipelines that are built around it (callbacks, experiment trackers, distributed set-ups of
+It is for pipelines built around that class (callbacks, experiment trackers, distributed set-ups of
 HuggingFace). Our own trainer is the default; `trainer.py` says why.
 """
 
@@ -32,17 +32,17 @@ def build_transformers4rec_trainer(
     """Return a `transformers4rec.torch.Trainer`; call its `train()` and `evaluate()`.
 
     Args:
-        model: to train.
-        catalogue: its items, to which what is expected of their popularity is fitted.
-        config: epochs, batch size, learning rate and its warm-up, device. The warm-up takes half of the
-            steps at most, as with our own trainer.
+        model: the model to train; its expected popularity is fitted here.
+        catalogue: catalogue of the model.
+        config: epochs, batch size, learning rate and its warm-up, device. The warm-up takes at most half of
+            the steps, as with our own trainer.
         train: folder of training sessions.
         validation: folder of validation sessions.
-        output: where it writes its checkpoints.
-        seed: of the shuffle and of dropout.
+        output: folder for checkpoints.
+        seed: seed of the shuffle and of dropout.
 
     Raises:
-        ConfigError: the model, or the sessions, know more of events than the schema of such a trainer holds.
+        ConfigError: events have attributes, or not all may be targets, which this trainer does not support.
     """
     sessions = session_files(train)
     if model.events or tells_targets(sessions):

@@ -1,4 +1,4 @@
-"""What the views beside a model count in a run: as its configuration says, or as chosen on validation."""
+"""The weights of a run's mixture: as configured, or as chosen on validation."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.runs import Run
 
-#: In the folder that `m2trec tune` writes.
+#: Name of the file with the choice in the folder that `m2trec tune` writes.
 MIXTURE_FILE = "mixture.json"
 
 
 def mixture_weights(run: Run) -> Weights | None:
-    """Return the weights that a run evaluates and exports with; None where the model is served alone.
+    """Return the weights for evaluation and export of a run; None if its model is served alone.
 
     Raises:
-        ArtifactError: they are to be chosen on validation, and are not there or were altered.
+        ArtifactError: the weights should have been chosen on validation, but are missing or were altered.
     """
     mixture = run.config.serving.mixture
     if isinstance(mixture, NoMixture):

@@ -1,4 +1,4 @@
-"""What mixtures of a model and its neighbours are worth, and which one is best.
+"""The search for the best mixture of a model and its neighbours.
 
 Shape legend: P prefixes, S places of the longest shortlist.
 """
@@ -18,23 +18,23 @@ from m2trec_merlin.neighbours.views import Weight
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 
-#: Where the search starts: the model alone, and what does well anywhere.
+#: Starts of the search: the model alone, and a mixture that does well on most data.
 STARTS = (Weights(), Weights(by_id=2.0, content=0.25, rare_content=1.0))
-#: From the best over all: weights of words and of the session's novelty, and what is added to rare items.
-#: Words of the nearest items weigh about 2, which is taken off again.
+#: Further starts from the best mixture over all: values of `rare_content`, of `new_session`, and of `rare`
+#: plus twice `rare_content` (words lift the nearest items by about 2).
 RARE_STARTS = ((0.5, 1.5, 3.0), (0.0, 1.5, 3.0), (-2.0, -1.0, 0.0, 1.0, 2.0))
-#: What a doubling of the tail may cost over all, as shares, one after another.
+#: Shares of the quality over all that a doubling of the tail may cost, in successive climbs.
 PRICES = (0.01, 0.02, 0.04)
-#: The tail from which on more of it is worth nothing: chance has its part in the best of a thousand mixtures.
+#: Value of the tail above which more is worth nothing: the best of a thousand mixtures is partly chance.
 ENOUGH_OF_THE_TAIL = 1.2
-#: Prefixes below which a part of the sample says nothing, and lowering its items costs nothing that shows.
+#: Number of prefixes below which a part of the sample is not measured.
 ENOUGH_OF_A_PART = 50
 
 _K = 20
 
 
 def search_settings() -> list[object]:
-    """Return what decides where a search goes: another choice is due once it changes."""
+    """Return all constants that a search depends on: if one changes, a mixture has to be chosen again."""
     weights = [(weight.name, weight.step, weight.signed) for weight in WEIGHTS.values()]
     views = {name: (view.guess, view.settings) for name, view in VIEWS.items()}
     starts = [dict(start) for start in STARTS]
@@ -43,16 +43,16 @@ def search_settings() -> list[object]:
 
 @dataclass(frozen=True)
 class Point:
-    """What weights are worth.
+    """The quality of a mixture.
 
     Attributes:
-        weights: of the mixture.
+        weights: weights of the mixture.
         hit: HIT@20 over prefixes drawn from all.
-        mrr: MRR@20 over the same.
-        rare: HIT@20 over targets with few training occurrences; None where there are hardly any.
-        new: HIT@20 over targets without any; likewise.
-        tail: the harmonic mean of the last two as far as they were measured, each divided by that of the best
-            single view; the smaller one counts most, and no hit as half of one. 0 if neither was measured.
+        mrr: MRR@20 over the same prefixes.
+        rare: HIT@20 over targets with few training occurrences; None if there are hardly any.
+        new: HIT@20 over targets without training occurrences; None if there are hardly any.
+        tail: the harmonic mean of `rare` and `new`, as far as measured, each divided by that of the best
+            single view; the smaller one counts most, and no hit as half a hit. 0 if neither is measured.
     """
 
     weights: Weights
@@ -63,23 +63,23 @@ class Point:
     tail: float = 0.0
 
     def kept(self, best_hit: float, best_mrr: float) -> float:
-        """Return the share that is left of the best HIT@20 and of the best MRR@20, the smaller one."""
+        """Return `hit` and `mrr` as shares of the best values, the smaller of both."""
         return min(self.hit / max(best_hit, 1e-9), self.mrr / max(best_mrr, 1e-9))
 
 
 class Trials:
-    """Mixtures that were tried, each measured once.
+    """The mixtures tried so far, each measured once.
 
     Args:
-        lists: what the views say of the sample; weights of views that are not there stay 0.
-        parts: which prefixes count for what.
+        lists: shortlists of the sample; weights of views that it lacks stay 0.
+        parts: the prefixes that count for each measure.
 
     Attributes:
-        points: what was measured.
-        best_hit: HIT@20 of any of them.
-        best_mrr: MRR@20 of any of them.
-        names: of the weights that can change anything.
-        single: HIT@20 of rare and of new targets by the best view alone.
+        points: the measured points, by weights.
+        best_hit: the best HIT@20 of all points.
+        best_mrr: the best MRR@20 of all points.
+        names: names of the weights that have any effect.
+        single: HIT@20 of the best single view on rare and on new targets; None for too small a part.
     """
 
     def __init__(self, lists: Shortlists, parts: Parts) -> None:
@@ -91,23 +91,23 @@ class Trials:
             max([float(hits[part].mean()) for hits in alone], default=0.0) if enough else None
             for part, enough in self._parts()
         ]
-        # Nobody would see what it costs to lower them.
+        # What it would cost to lower the items of these parts was not measured.
         self._kept_up = {
             name for name, single in zip(("rare", "new"), self.single, strict=True) if single is None
         }
-        # No weights find a next item that no view has among the best.
+        # No mixture can find a target that is not in its shortlist.
         self._within = np.flatnonzero(lists.target >= 0)
         self._lists = lists.take(self._within)
         self._terms = {name: term for name, term in terms(self._lists).items() if term.any()}
         self.names = [name for name in WEIGHTS if name in self._terms]
 
     def at(self, weights: Weights) -> Point:
-        """Return what weights are worth; those of terms that are 0 everywhere are 0."""
+        """Measure weights; weights without any effect are set to 0."""
         weights = self._rounded(weights)
         return self._worth(weights, self.names, self._lists.model)
 
     def around(self, weights: Weights, names: Sequence[str], share: float) -> list[Point]:
-        """Return what all of `steps_around` are worth, which differ in `names` only."""
+        """Measure all of `steps_around`, which differ in `names` only."""
         found = [self._rounded(each) for each in steps_around(weights, names, share)]
         if all(each in self.points for each in found):
             return [self.points[each] for each in found]
@@ -119,7 +119,7 @@ class Trials:
         return max(self.points.values(), key=value)
 
     def climb(self, value: Callable[[Point], float]) -> None:
-        """Go from the best point to better ones beside it, until there are none."""
+        """Move from the best point to better neighbouring points until there are none."""
         best = self.best(value)
         for share in (1.0, 0.5):
             improved = True
@@ -140,7 +140,7 @@ class Trials:
         )
 
     def _worth(self, weights: Weights, names: Sequence[str], scores: np.ndarray) -> Point:
-        """Return what weights are worth, of which those in `names` are not yet in the scores."""
+        """Measure weights, given scores to which the terms in `names` have yet to be added."""
         if weights not in self.points:
             self.points[weights] = point = self._measure(weights, self._sum(weights, names, scores))
             self.best_hit, self.best_mrr = max(self.best_hit, point.hit), max(self.best_mrr, point.mrr)
@@ -170,17 +170,17 @@ class Trials:
 
 
 def search(lists: Shortlists, parts: Parts, loss: float, progress: Progress = SILENT) -> list[Point]:
-    """Return what mixtures are worth: those on the way to the best over all, and on from there to the tail.
+    """Search for good mixtures, and return all points measured on the way.
 
-    Two weights at a time are changed as long as something gets better. That is HIT@20 and MRR@20 over all
-    at first; then what is kept of them plus the logarithm of the tail, which counts more and more; then the
-    tail among those that lose as much as they may.
+    Each climb changes two weights at a time as long as its objective improves. The first objective is HIT@20
+    times MRR@20 over all; then the share kept of them plus the logarithm of the tail, which counts more and
+    more; then the tail among mixtures that lose no more than they may.
 
     Args:
-        lists: what the views say of the sample.
-        parts: which prefixes count for what.
-        loss: see `choose`.
-        progress: is told how many of its climbs are done.
+        lists: shortlists of the sample.
+        parts: the prefixes that count for each measure.
+        loss: loss allowed over all, see `choose`.
+        progress: receives the number of finished climbs.
     """
 
     def over_all(point: Point) -> float:
@@ -218,7 +218,7 @@ def _within(trials: Trials, loss: float) -> Callable[[Point], float]:
 
 
 def steps_around(weights: Weights, names: Sequence[str], share: float) -> list[Weights]:
-    """Return the weights with those named changed by a share of their steps, in all combinations."""
+    """Return weights with the named ones moved by a share of their steps, or not, in all combinations."""
     ways = [_beside(WEIGHTS[name], weights[name], share) for name in names]
     return [weights.but(**dict(zip(names, each, strict=True))) for each in product(*ways)]
 
@@ -229,7 +229,7 @@ def _beside(weight: Weight, value: float, share: float) -> list[float]:
 
 
 def terms(lists: Shortlists) -> dict[str, np.ndarray]:
-    """Return what `neighbours.mixture.Lifts` adds at a weight of 1, by its name, float32 [P, S]."""
+    """Return the term that `neighbours.mixture.Lifts` adds for each weight of 1, float32 [P, S] by name."""
     found = lists.past_terms()
     found["new_session"] = lists.novelty.astype(np.float32)[:, np.newaxis] * found["new"]
     for view, lifted in lists.lifts.items():
@@ -240,15 +240,15 @@ def terms(lists: Shortlists) -> dict[str, np.ndarray]:
 
 
 def choose(points: Sequence[Point], loss: float) -> Point:
-    """Return the point that is best on the tail among those that lose next to nothing over all.
+    """Choose the point with the best tail among those that lose next to nothing over all.
 
-    That is at most `loss` of the best HIT@20 of any point, and as much of the best MRR@20 of any. Of those
-    with enough of the tail it is the best over all. Where no point loses as little, as one measure costs the
-    other, it is the one that loses least of the worse of the two.
+    They may lose at most the share `loss` of the best HIT@20, and of the best MRR@20, of all points. Among
+    points whose tail is good enough, the one best over all is chosen. If all points lose more, as one measure
+    costs the other, the one with the smallest loss is chosen, taking the worse of both measures.
 
     Args:
-        points: at least one.
-        loss: share, 0.01 for 1 %.
+        points: the points, at least one.
+        loss: allowed loss as a share, 0.01 for 1 %.
     """
     best = max(point.hit for point in points), max(point.mrr for point in points)
     kept = {id(point): point.kept(*best) for point in points}
@@ -259,7 +259,7 @@ def choose(points: Sequence[Point], loss: float) -> Point:
 
 
 def frontier(points: Sequence[Point]) -> list[Point]:
-    """Return the points that no other one beats on one measure without losing on the other, best first."""
+    """Return the Pareto-optimal points in HIT@20 over all and tail, the best over all first."""
     best: list[Point] = []
     for point in sorted(points, key=lambda p: (-p.hit, -p.tail, -p.mrr)):
         if not best or point.tail > best[-1].tail:

@@ -1,8 +1,8 @@
-"""How much items count that are listed after training: chosen as if some training items were listed anew.
+"""The choice of the weight of items listed after training, by pretending that training items are listed anew.
 
-Most items that never sold in training are dead stock, which says little of an item that was listed this
-morning. So training items are taken out of the catalogue and listed again, without a history, as
-`m2trec catalog add` lists them; and their weight is as high as validation sessions let it be.
+Most items that never sold in training are dead stock, which says little about an item that was listed this
+morning. So some training items are taken out of the catalogue and listed again, without a history, as
+`m2trec catalog add` does; and their weight is set as high as quality on validation sessions allows.
 
 Shape legend: R catalogue rows, m rows that are listed anew.
 """
@@ -25,26 +25,27 @@ from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
 
-#: One of so many training items is listed anew in each draw: one popular item can decide a single one.
+#: Each draw lists one in ONE_IN training items anew; there are several draws, since one popular item can
+#: decide a single one.
 ONE_IN, DRAWS = 20, 4
 #: Weights that are tried.
 TRIED = tuple(np.arange(-8, 8.5, 0.5).tolist())
-#: Of what may be given over all for rare and new items, the part that may be given for newly listed ones.
+#: Share of the loss allowed for rare and new items (`choose`) that may be spent on newly listed ones.
 SHARE_OF_LOSS = 0.5
 
 
 def listing_settings() -> list[object]:
-    """Return what decides how newly listed items are weighed: another choice is due once it changes."""
+    """Return all constants that the choice depends on: if one changes, it has to be made again."""
     return [ONE_IN, DRAWS, TRIED, SHARE_OF_LOSS]
 
 
 @dataclass(frozen=True)
 class ListedAnew:
-    """A catalogue of which some items were taken out, and listed again behind the others.
+    """A catalogue from which some items were taken out, and listed again after all others.
 
     Attributes:
-        before: the catalogue, R rows.
-        rows: int64 [m], of the items.
+        before: original catalogue, R rows.
+        rows: original rows of these items, int64 [m].
     """
 
     before: Catalogue
@@ -52,13 +53,13 @@ class ListedAnew:
 
     @classmethod
     def draw(cls, catalogue: Catalogue, rng: np.random.Generator) -> ListedAnew:
-        """Draw a share of the training items, one at least."""
+        """Draw one in ONE_IN training items, at least one."""
         seen = catalogue.n_seen
         return cls(catalogue, 1 + np.sort(rng.choice(seen, max(seen // ONE_IN, 1), replace=False)))
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """The catalogue with all items, R + m rows; those of `rows` stand there still."""
+        """The catalogue with the appended rows, R + m rows; the original `rows` are still in it."""
         before, rows = self.before, self.rows
         return replace(
             before,
@@ -76,20 +77,20 @@ class ListedAnew:
 
     @property
     def candidates(self) -> np.ndarray:
-        """bool [R + m], which items the catalogue has."""
+        """Which rows may be recommended, bool [R + m]: all but the original `rows`."""
         has = np.ones(self.before.n_rows + len(self.rows), bool)
         has[self.rows] = False
         return has
 
     def prefixes(self, prefixes: Prefixes) -> Prefixes:
-        """Return prefixes of sessions with these items."""
+        """Return prefixes with the new rows of these items in the place of the original ones."""
         row_of = np.arange(self.before.n_rows)
         row_of[self.rows] = self.before.n_rows + np.arange(len(self.rows))
         sessions = prefixes.sessions
         return replace(prefixes, sessions=replace(sessions, rows=row_of[sessions.rows]))
 
     def views(self, views: Mapping[str, MixedView]) -> dict[str, SessionView]:
-        """Return views of the catalogue as it was, to which items that were listed anew are titles alone."""
+        """Return the original catalogue's views, relisted: of the new rows they only know the titles."""
         origins = np.concatenate([np.arange(self.before.n_rows), np.full(len(self.rows), NO_ITEM)])
 
         def titles(rows: np.ndarray) -> Sequence[str]:
@@ -112,20 +113,20 @@ def listing_points(
     seed: int,
     progress: Progress = SILENT,
 ) -> list[Point]:
-    """Return what each weight of newly listed items is worth beside the other weights of a mixture.
+    """Measure each weight of newly listed items, with the other weights of a mixture fixed.
 
     Args:
         valid: validation prefixes.
-        catalogue: of the model.
-        judges_of: the model and its views over a catalogue that has more items.
-        weights: of the others.
-        size: prefixes wanted, over all draws.
-        seed: of the draws.
-        progress: is told how many draws are done.
+        catalogue: catalogue of the model.
+        judges_of: function that returns model and views for a catalogue with items listed anew.
+        weights: the other weights.
+        size: number of prefixes wanted, over all draws.
+        seed: seed of the draws.
+        progress: receives the number of finished draws.
 
     Returns:
-        A point for each of `TRIED`; `new` is HIT@20 over targets that were listed anew. None where there are
-        hardly any.
+        A point for each weight in `TRIED`, where `new` is HIT@20 over targets that were listed anew; none if
+        there are hardly any.
     """
     rng = np.random.default_rng(seed)
     lists: list[Shortlists] = []
@@ -147,12 +148,12 @@ def listing_points(
 
 
 def choose_listed(points: Sequence[Point], loss: float) -> Point:
-    """Return the point of the highest weight that keeps what it must of the best over all.
+    """Choose the point with the highest weight that loses no more over all than it may.
 
     Args:
-        points: of different weights, one at least.
-        loss: share of the best HIT@20 and MRR@20 that may be given for rare and new items, a part of it for
-            newly listed ones.
+        points: points of different weights, at least one.
+        loss: share of the best HIT@20 and MRR@20 that may be lost for rare and new items; SHARE_OF_LOSS of
+            it may be lost for newly listed ones.
     """
     best = max(point.hit for point in points), max(point.mrr for point in points)
     kept = [point for point in points if point.kept(*best) >= 1 - SHARE_OF_LOSS * loss]

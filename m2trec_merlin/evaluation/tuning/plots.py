@@ -1,4 +1,4 @@
-"""The plot of what mixtures give and take."""
+"""The plot of the trade-off between mixtures."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def plot_frontier(frontier: Sequence[Point], others: Mapping[str, Point]) -> str
     """Draw HIT@20 on rare and on new targets against HIT@20 over all.
 
     Args:
-        frontier: of mixtures, joined by lines.
-        others: single points by name.
+        frontier: Pareto-optimal mixtures, joined by lines.
+        others: two single points, by name.
     """
     figure, axes = start_figure("HIT@20 of mixtures on validation")
     for name, colour in (("rare", "C0"), ("new", "C1")):

@@ -1,6 +1,6 @@
-"""The verb `tune`: what model, neighbours, words and rarity count, chosen on validation sessions and kept.
+"""The verb `tune`: chooses the weights of neighbours, words and rarity on validation sessions.
 
-`evaluate` and `export` read the choice, and make it first where it is not there (`serving.mixture`).
+`evaluate` and `export` read the choice, and make it first if it is missing (`serving.mixture`).
 """
 
 from __future__ import annotations
@@ -37,22 +37,21 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.version import __version__
 
-#: Prefixes below which a choice would be chance.
+#: Number of prefixes below which a choice would be chance.
 ENOUGH = 200
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen, and among what.
+    """A chosen mixture, with its alternatives.
 
     Attributes:
-        chosen: the point whose weights are served, but for that of newly listed items.
-        model: the model alone.
-        frontier: the points that no other one beats over all and on the tail, best over all first.
-        prefixes: number of them by what was measured on them.
-        listed: what the chosen weights are worth where training items were listed anew; None where that was
-            not measured.
-        weights: that are served.
+        chosen: the chosen point; its weights are served, except that of newly listed items.
+        model: the point of the model alone.
+        frontier: Pareto-optimal points over all and on the tail, best over all first.
+        prefixes: number of prefixes, by the part of the sample.
+        listed: point of the served weights when training items are listed anew; None if not measured.
+        weights: the weights that are served.
     """
 
     chosen: Point
@@ -64,19 +63,19 @@ class Choice:
 
 
 def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) -> Choice | None:
-    """Choose the mixture of a run on its validation sessions, and keep the choice in `mixture/`.
+    """Choose the mixture of a run on its validation sessions, and store the choice in `mixture/`.
 
     Args:
-        config: of the run; the model and its data are taken as the model was trained.
-        force: choose again even if the choice is current.
-        progress: is told how far it is, and what was chosen.
+        config: configuration of the run; data and model are taken as the model was trained.
+        force: whether to choose again even if the choice is current.
+        progress: receives the progress, and the choice.
 
     Returns:
-        The choice; None where `serving.mixture` leaves none.
+        The choice; None if `serving.mixture` does not ask for one.
 
     Raises:
-        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other;
-            nothing can be written there, or another process is at work there.
+        ArtifactError: `preprocess` or `train` has not run, or they ran with settings that do not fit each
+            other; or the folder is not writable, or another process is working in it.
     """
     from m2trec_merlin.model.trained_run import run_as_trained
 
@@ -92,10 +91,10 @@ def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) ->
 
 
 def read_choice(folder: Path) -> Choice:
-    """Return what `tune` wrote into a folder.
+    """Read the choice that `tune` wrote to a folder.
 
     Raises:
-        ArtifactError: it is not there, or damaged.
+        ArtifactError: the choice is missing or damaged.
     """
     path = folder / MIXTURE_FILE
     content = read_json(path, "tune")
@@ -137,7 +136,7 @@ def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Pr
 
 
 def describe(weights: Weights) -> str:
-    """Return what counts how much, in words of the configuration."""
+    """Describe weights in a message, with their names in the configuration."""
     told = ", ".join(f"{name} {value:g}" for name, value in weights.items() if value)
     return told or "the model alone"
 
@@ -186,5 +185,5 @@ def _choose_for(
 
 
 def views_to_try(catalogue: Catalogue) -> list[str]:
-    """Return the views that can say of a catalogue what no other one says."""
+    """Return the names of the views that are worth trying for a catalogue."""
     return [name for name, view in VIEWS.items() if view.is_worth_trying(catalogue)]

@@ -1,4 +1,4 @@
-"""Prefixes to choose on: a seeded draw, with enough of them that lead to rare and to new items.
+"""The sample of prefixes to choose a mixture on, with enough targets that are rare or new items.
 
 Shape legend: P prefixes.
 """
@@ -13,18 +13,18 @@ import numpy as np
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.sessions import Prefixes
 
-#: Scores that a view is asked for at most, and the prefixes that are scored in any case.
+#: Maximum number of scores computed per view, and the number of prefixes that are scored in any case.
 _MOST_SCORES, _FEWEST = 3e8, 1000
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What each of some prefixes counts for.
+    """The parts of a sample that each measure is computed on.
 
     Attributes:
-        anywhere: bool [P], drawn from all prefixes.
-        rare: bool [P], the next item has few training occurrences.
-        new: bool [P], it has none, though it was listed in time.
+        anywhere: prefixes drawn from all, bool [P].
+        rare: prefixes whose target has few training occurrences, bool [P].
+        new: prefixes whose target has none, bool [P], in `draw` although it was listed in time.
     """
 
     anywhere: np.ndarray
@@ -33,7 +33,7 @@ class Parts:
 
     @classmethod
     def join(cls, parts: Sequence[Parts]) -> Parts:
-        """Put those of several groups of prefixes behind each other."""
+        """Concatenate the parts of several samples."""
         each = ((part.anywhere, part.rare, part.new) for part in parts)
         return cls(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
 
@@ -46,38 +46,38 @@ class Parts:
 def draw(
     valid: Prefixes, catalogue: Catalogue, size: int, rare_below: int, seed: int
 ) -> tuple[Prefixes, Parts]:
-    """Draw prefixes: from all, and a third as many each of those that lead to rare and to new items.
+    """Draw prefixes: from all, and a third as many each with rare and with new targets.
 
     Args:
-        valid: to draw from.
-        catalogue: with the training occurrences of items.
-        size: wanted of all; fewer of large catalogues, as every item is scored.
-        rare_below: a rare item has fewer training occurrences.
-        seed: of the draw.
+        valid: prefixes to draw from.
+        catalogue: catalogue with the training occurrences of items.
+        size: number to draw from all; reduced for large catalogues, as every item is scored.
+        rare_below: number of training occurrences below which an item is rare.
+        seed: seed of the draw.
     """
     counts = catalogue.train_counts[valid.targets]
     rare = (counts > 0) & (counts < rare_below)
-    # What was listed too late to sell has a weight of its own, which is chosen on other prefixes.
+    # Items listed too late to sell have a weight of their own, which is chosen on other prefixes.
     new = (counts == 0) & ~catalogue.newly_listed[valid.targets]
     return draw_of(valid, rare, new, affordable(size, catalogue), np.random.default_rng(seed))
 
 
 def affordable(size: int, catalogue: Catalogue) -> int:
-    """Return how many prefixes to score of those wanted: fewer of large catalogues."""
+    """Return the number of prefixes to score: `size`, or fewer for large catalogues."""
     return min(size, max(_FEWEST, int(_MOST_SCORES / catalogue.n_rows)))
 
 
 def draw_of(
     prefixes: Prefixes, rare: np.ndarray, new: np.ndarray, size: int, rng: np.random.Generator
 ) -> tuple[Prefixes, Parts]:
-    """Draw `size` prefixes from all, and a third as many each that lead to rare and to new items.
+    """Draw `size` prefixes from all, and a third as many each with rare and with new targets.
 
     Args:
-        prefixes: P of them.
-        rare: bool [P], those that lead to rare items.
-        new: bool [P], those that lead to new ones.
-        size: wanted of all.
-        rng: of the draw.
+        prefixes: the P prefixes to draw from.
+        rare: which of them have rare targets, bool [P].
+        new: which of them have new targets, bool [P].
+        size: number to draw from all.
+        rng: random numbers for the draw.
     """
     anywhere = _some(np.arange(len(prefixes)), size, rng)
     more = [_some(np.flatnonzero(part), size // 3, rng) for part in (rare, new)]

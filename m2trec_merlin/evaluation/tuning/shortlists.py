@@ -1,7 +1,7 @@
-"""The items that mixtures of a model and its neighbours could rank first, and what each view says of them.
+"""Shortlists: the items that mixtures of a model and its neighbours could rank first, with all their scores.
 
-A mixture scores every item; to try thousands of mixtures takes few of them: those that are among the best by
-one view or another. What no view has there, no mixture has.
+A mixture scores every item. Thousands of mixtures are only tried on few items: those among the best of any
+view, since no mixture ranks others first.
 
 Shape legend: P prefixes, S places of the longest shortlist, R catalogue rows.
 """
@@ -24,10 +24,10 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
-#: Best items that each view contributes.
+#: Number of best items that each view contributes.
 BEST = 100
 
-#: Times a view at which nothing else counts, but where it ties.
+#: Factor for a view's lifts that makes everything else count only among ties.
 _ALONE = np.float32(1000)
 
 _BLOCK_SCORES = 1 << 22
@@ -35,16 +35,16 @@ _BLOCK_SCORES = 1 << 22
 
 @dataclass(frozen=True)
 class Shortlists:
-    """Of each prefix the items that matter, in no order; places beyond are -inf to the model.
+    """The items that matter for each prefix, unordered; unused places have model score -inf.
 
     Attributes:
-        model: score, float32 [P, S].
-        lifts: float32 [P, S] by view, see `neighbours.mixture.lift`.
-        rarity: of the items, float32 [P, S]; see `neighbours.pasts.ItemPasts`.
-        trend: float32 [P, S], see `neighbours.pasts.trends_of`; 0 where nothing is known of time.
-        listed: bool [P, S], which came after training.
-        novelty: of the sessions, float32 [P].
-        target: int64 [P], place of the next item; -1 where no view has it among the best.
+        model: scores of the model, float32 [P, S].
+        lifts: lifts of each view, float32 [P, S] by name; see `neighbours.mixture.lift`.
+        rarity: rarity of the items, float32 [P, S]; see `neighbours.pasts.ItemPasts`.
+        trend: trend of the items, float32 [P, S], see `neighbours.pasts.trends_of`; 0 if times are unknown.
+        listed: which items were listed after training, bool [P, S].
+        novelty: novelty of the sessions, float32 [P].
+        target: place of the next item, int64 [P]; -1 if it is not in the shortlist.
     """
 
     model: np.ndarray
@@ -57,7 +57,7 @@ class Shortlists:
 
     @classmethod
     def join(cls, parts: Sequence[Shortlists]) -> Shortlists:
-        """Put those of several groups of prefixes, one at least, behind each other."""
+        """Concatenate shortlists of several groups of prefixes, at least one."""
         width = max(part.model.shape[1] for part in parts)
 
         return cls(
@@ -71,24 +71,24 @@ class Shortlists:
         )
 
     def past_terms(self) -> dict[str, np.ndarray]:
-        """Return what the past of the items adds at a weight of 1, float32 [P, S] by name."""
+        """Return the terms of the items' pasts at a weight of 1, float32 [P, S] by name."""
         return past_terms(self.rarity, self.trend, self.listed)
 
     def alone(self, view: str) -> np.ndarray:
-        """Return the scores of one view, float32 [P, S]; the model decides among equal ones."""
+        """Return scores by one view, float32 [P, S]; the model breaks ties."""
         return np.where(np.isfinite(self.model), _ALONE * self.lifts[view] + self.model, -np.inf)
 
     def take(self, prefixes: np.ndarray) -> Shortlists:
-        """Return those of some prefixes, int64 [n]."""
+        """Return the shortlists of the prefixes at some indices, int64 [n]."""
         lifts = {view: each[prefixes] for view, each in self.lifts.items()}
         rest = (self.rarity, self.trend, self.listed, self.novelty, self.target)
         return Shortlists(self.model[prefixes], lifts, *(each[prefixes] for each in rest))
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
-        """Return the rank of each next item among its shortlist, int64 [P]; ties count against it.
+        """Return the rank of each next item in its shortlist, int64 [P]; ties count against it.
 
         Args:
-            scores: float32 [P, S].
+            scores: scores of the items, float32 [P, S].
         """
         own = scores[np.arange(len(scores)), self.target]
         ranks = np.count_nonzero(scores >= own[:, np.newaxis], axis=1)
@@ -97,15 +97,15 @@ class Shortlists:
 
 @dataclass(frozen=True)
 class Judges:
-    """What scores prefixes: a model, and the views that may be mixed with it.
+    """The scorers of prefixes: a model, and the views that may be mixed with it.
 
     Attributes:
-        model: decides what can be recommended.
-        views: what is mixed with it, by name.
-        pasts: of the items.
-        most: events of a session that views are shown, the last ones.
-        exclude_session_items: whether what a session holds is no candidate.
-        candidates: bool [R], items that may be recommended; None for all that the model can.
+        model: the model, whose candidates can be recommended.
+        views: the views, by name.
+        pasts: pasts of the items.
+        most: number of a session's last events that views see.
+        exclude_session_items: whether to leave out the session's own items.
+        candidates: which items may be recommended, bool [R]; None for all that the model can recommend.
     """
 
     model: ItemScorer
@@ -119,13 +119,13 @@ class Judges:
 def shortlist(
     prefixes: Prefixes, judges: Judges, progress: Progress = SILENT, best: int = BEST
 ) -> Shortlists:
-    """Score prefixes by all views and keep the best items of each.
+    """Score prefixes by all views, and keep the best items of each view.
 
     Args:
-        prefixes: at least one.
-        judges: that score them.
-        progress: is told after each block how many prefixes have been scored.
-        best: items that each view contributes.
+        prefixes: the prefixes, at least one.
+        judges: the scorers.
+        progress: receives the number of scored prefixes after each block.
+        best: number of items that each view contributes.
     """
     parts = []
     done = 0
@@ -161,7 +161,7 @@ def _keep(
         opinions.append(scores + weighted)
         together += weighted
     opinions.append(together)
-    # How much those listed after training are lifted beyond others is not known yet.
+    # The weight of items listed after training is not chosen yet, so the best of them are kept, too.
     if listed_R[1:].any():
         opinions.append(together + _ALONE * listed_R)
     count = min(best, scores.shape[1])
