@@ -55,7 +55,7 @@ def save_workflow(workflow: Workflow, attributes: Sequence[Attribute], directory
 
 
 def load_workflow(directory: Path, compose: Compose = items_workflow) -> Workflow:
-    """Load a workflow that `save_workflow` wrote.
+    """Load a workflow that `save_workflow` wrote; transforming does not need the files afterwards.
 
     Args:
         directory: the folder that `save_workflow` wrote.
