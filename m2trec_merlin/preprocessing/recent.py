@@ -1,4 +1,4 @@
-"""Count how often items occur among the last training events, because seasons and offers change what sells."""
+"""Count how often items occur among the last training events: seasons and offers change what sells."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ class Prepared:
             made_by: the current `FORMAT` of `preprocess`.
 
         Raises:
-            ArtifactError: both are the same run, or the earlier one is not preprocessed, was preprocessed by
-                another version, or has another session length or other kinds of attributes.
+            ArtifactError: both are the same run, the earlier one is not preprocessed, or by another version,
+                its sessions have another length, or only one of the two has event attributes.
         """
         if earlier.preprocessed.resolve() == run.preprocessed.resolve():
             raise ArtifactError(

@@ -131,7 +131,7 @@ class CompleteJourney:
 
 
 def compose_titles(products: pd.DataFrame) -> pd.Series:
-    """Return product type (or else category) and package size: "Kids Cereal 14.5 oz"; null without type."""
+    """Return product type (or category) and package size: "Kids Cereal 14.5 oz"; null if neither is known."""
     kind = products["product_type"].fillna(products["product_category"]).str.strip()
     size = products["package_size"].str.strip().str.lower()
     titles = kind.str.title().str.cat(size, sep=" ", na_rep="").str.strip()

@@ -91,7 +91,7 @@ def _flush(blocks: list[pd.DataFrame], folder: Path, number: int) -> None:
 
 
 def cut_sessions(events: pd.DataFrame, chunk_sessions: int) -> Iterator[pd.DataFrame]:
-    """Cut a frame of whole sessions, with adjacent events, into frames of at most `chunk_sessions` sessions."""
+    """Cut a frame of whole sessions, each in adjacent rows, into frames of at most `chunk_sessions`."""
     if events.empty:
         return
     edges = [*run_starts(_session_codes(events))[::chunk_sessions], len(events)]
