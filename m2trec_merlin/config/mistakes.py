@@ -79,7 +79,7 @@ def nested_sections(field: FieldInfo) -> list[type[BaseModel]]:
 
 
 def alternative(model: type[BaseModel]) -> tuple[str, str] | None:
-    """Return the setting, and its value, that selects this section among alternatives; None if there are none."""
+    """Return the setting that selects this section among alternatives, and its value; None without any."""
     for name in ("kind", "source"):
         field = model.model_fields.get(name)
         choices = get_args(field.annotation) if field is not None else ()
