@@ -96,8 +96,8 @@ def verdict(report: Report, accepted: Mapping[str, str]) -> tuple[int, list[str]
         accepted: reasons by name of the accepted advisory.
 
     Returns:
-        The exit code, which is 2 if any package could not be looked up or there are none, else 1 if a finding
-        is not accepted, else 0; and the lines.
+        The exit code, 2 if a package could not be looked up or there is none, else 1 if a finding is not
+        accepted, else 0; and the lines.
     """
     open_findings, lines, used = [], [], set()
     for finding in report.findings:

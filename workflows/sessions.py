@@ -85,12 +85,11 @@ class JoinRows(JoinExternal):
 class GroupSessions(Groupby):
     """Group events to one line per session, as NVTabular's Groupby, in the order of the session numbers.
 
-    The columns are `row_list`, `row_count` and one list per further column. Upstream sorts, and calls Python
-    once per session. Here a part that is already in order is not sorted, and each column is cut into lists
-    at once.
+    The columns are `row_list`, `row_count` and further lists. Upstream sorts, and calls Python once per
+    session. Here a part in order is not sorted, and each column is cut into lists at once.
 
     Args:
-        more: names of further columns that become lists called NAME_list.
+        more: names of further columns that become lists NAME_list.
     """
 
     def __init__(self, more: Sequence[str] = ()) -> None:
@@ -137,10 +136,7 @@ def _is_list(column: str) -> bool:
 
 
 class AtLeast:
-    """A filter for `nvtabular.ops.Filter` that keeps rows whose `column` is at least `minimum`.
-
-    As a class, unlike a lambda, it can be saved.
-    """
+    """A savable filter for `nvtabular.ops.Filter`: keep rows whose `column` is at least `minimum`."""
 
     def __init__(self, column: str, minimum: int) -> None:
         self.column = column
@@ -167,7 +163,7 @@ def sessions_workflow(
         max_length: the number of events kept at the end of each session. None keeps all, because evaluation
             counts every prefix of a session.
         attributes: the attributes of events, to be fitted on training events.
-        as_they_are: names of further columns of the events, which become lists without being encoded.
+        as_they_are: names of further columns of the events, which are not encoded.
         storage: the folder where fitting keeps vocabularies until the workflow is saved.
     """
     events: Node = [*EVENT_COLUMNS, *as_they_are]
@@ -188,8 +184,7 @@ def events_workflow(
     Args:
         attributes: the attributes of events.
         storage: see `sessions_workflow`.
-        only: names of the attributes to encode; attributes that share a vocabulary with one of them are
-            included. None encodes all.
+        only: names of the attributes to encode, besides those that share a vocabulary with one; None: all.
     """
     by_name = {attribute.name: attribute for attribute in attributes}
     owners = {a.vocabulary_owner(by_name) for a in attributes if only is None or a.name in only}

@@ -110,10 +110,10 @@ def choose(
     """Return the things that match one of the names, ignoring case, in their order; all things if no names.
 
     Args:
-        things: the things to choose from.
-        names: the wanted names.
-        label: function that returns the whole name of a thing.
-        fits: function of a whole and a wanted name that tells whether they match, such as `str.startswith`.
+        things: things to choose from.
+        names: wanted names.
+        label: function that returns a thing's whole name.
+        fits: whether a whole and a wanted name match, such as `str.startswith`.
         kind: what a thing is called in messages.
 
     Raises:

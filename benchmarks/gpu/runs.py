@@ -40,7 +40,7 @@ _TINY: dict[str, Any] = {
 
 @contextmanager
 def runs_of(step: Step) -> Iterator[list[Prepared]]:
-    """Yield the runs of a step: those on its command line, or else a tiny one that exists within the block."""
+    """Yield the runs of a step: those on its command line, or else a tiny one within the block."""
     if step.runs or not step.rehearsal:
         yield [read_run(folder) for folder in step.runs]
         return

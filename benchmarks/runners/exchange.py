@@ -105,7 +105,7 @@ class Exchange:
 
     @property
     def items(self) -> np.ndarray:
-        """The sorted rows that occur in training, which are all that a model of item ids can know."""
+        """The sorted rows that occur in training: all that a model of item ids can know."""
         return np.unique(self.train.rows)
 
     @property
@@ -125,11 +125,11 @@ class Job:
     Attributes:
         data: path of the npz file of the exchange.
         train_folder: folder of the same training sessions as Parquet, with a column `row` of lists.
-        folder: folder of the runner, for its lists and any files of its library.
+        folder: folder for the runner's lists and files of its library.
         max_length: length of the longest session.
         n_rows: number of catalogue rows, N + 1.
         budget_seconds: seconds of training time.
-        eval_seconds: seconds of training time between two looks at the quality.
+        eval_seconds: seconds of training time between looks at the quality.
         threads: number of CPU threads.
         seed: seed of initialisation and order.
         settings: settings of this system.
@@ -162,7 +162,7 @@ def top_lists(prefixes: Flat, best: Callable[[Flat], np.ndarray]) -> np.ndarray:
 
     Args:
         prefixes: the prefixes; empty ones get an empty list, which is a miss.
-        best: function that returns the best rows of a block of prefixes, best first, int64 [P, at most TOP].
+        best: function that returns the best rows of prefixes, best first, int64 [P, at most TOP].
 
     Returns:
         The top lists, int64 [P, TOP], short ones padded with 0.
@@ -177,7 +177,7 @@ def top_lists(prefixes: Flat, best: Callable[[Flat], np.ndarray]) -> np.ndarray:
 
 
 def ranker(model: Any, prefixes: Flat, best: Callable[[Flat], np.ndarray]) -> Callable[[], np.ndarray]:
-    """Return a function that returns the top lists of a model, in evaluation mode meanwhile, for a meter."""
+    """Return a function for a meter that ranks with a model, in evaluation mode meanwhile."""
 
     def rank() -> np.ndarray:
         model.eval()

@@ -33,7 +33,7 @@ class Look:
     Attributes:
         seconds: seconds of training so far, without evaluation.
         sessions: number of sessions trained so far.
-        targets: number of targets trained so far, which are next items predicted in the loss.
+        targets: number of next items predicted in the loss so far.
         epochs: number of finished epochs.
         hit: HIT@20 on validation.
         mrr: MRR@20 on validation.
@@ -83,7 +83,7 @@ def run_job(
     Args:
         system: name of the system.
         runner: name of a module of this package.
-        environment: name of the virtual environment to run in; None for the current one.
+        environment: name of its environment; None for the current one.
         job: the job, with its own folder.
         score: function that returns HIT@20 and MRR@20 of top lists.
         commit: commit of the code.
@@ -120,7 +120,7 @@ def train(
 
     Args:
         system: name of the system.
-        command: command that starts the runner; the number of the pipe that it writes to is added.
+        command: command that starts the runner; the number of its pipe is added.
         folder: folder for the lists and the log of the runner.
         score: function that returns HIT@20 and MRR@20 of top lists.
         commit: commit of the code.

@@ -48,7 +48,7 @@ _SEVERAL = r"(?s)^\s*[\[{].*\S[,\s].*\S.*[\]}]\s*$"
 #: Entities and tags of HTML.
 _ENTITY = r"&(?:[a-z]{2,8}|#\d{1,5}|#x[0-9a-f]{1,5});"
 _MARKUP = rf"(?i){_ENTITY}|</?(?:p|br|b|i|u|em|h\d|ul|li|div|span|strong)\b[^<>]*>"
-#: Letters damaged by a wrong encoding: several in place of one ("KÃ¼che"), or a question mark.
+#: Letters damaged by a wrong encoding: several in place of one ("KÃ¼che"), or a replacement mark.
 _OF_ONE = r"[\x{80}-\x{bf}\x{152}-\x{192}\x{2c6}\x{2dc}\x{2013}-\x{203a}\x{20ac}\x{2122}]"
 _LOST = (
     rf"\x{{fffd}}|[\x{{c2}}\x{{c3}}]{_OF_ONE}|\x{{e2}}\x{{20ac}}{_OF_ONE}|^[^/=&]*\p{{L}}\?\p{{Ll}}[^/=&]*$"
@@ -84,8 +84,7 @@ class Embedding:
     Attributes:
         dim: the width of the embedding; None derives it from the size of the vocabulary.
         pooling: how the vectors of a list's values are combined.
-        pair_buckets: the number of vectors for pairs of neighbouring values of a list, which are looked up by
-            a hash; 0 for no pairs.
+        pair_buckets: the number of vectors for pairs of neighbouring values, found by a hash; 0 for none.
     """
 
     dim: int | None = None
@@ -99,8 +98,8 @@ class Pretrained:
 
     Attributes:
         name: the name of the model.
-        package: the name of the installed package that contains the model.
-        extra: the extra of m2trec-merlin that installs this package.
+        package: the package that contains the model.
+        extra: the extra of m2trec-merlin that installs it.
     """
 
     name: str
@@ -127,7 +126,7 @@ class Attribute(Section):
     model_settings: ClassVar[frozenset[str]] = frozenset({"dim", "pooling", "pair_buckets"})
     #: What an export holds that was learned from the items, besides their values: "subword tokenisers".
     learns: ClassVar[str] = ""
-    #: Packages that are imported to encode raw values, besides those that every workflow needs.
+    #: Packages imported to encode raw values, besides those of every workflow.
     packages: ClassVar[tuple[str, ...]] = ()
     #: The pretrained model that turns values into vectors, if any.
     pretrained: ClassVar[Pretrained | None] = None
@@ -182,8 +181,8 @@ class Attribute(Section):
     def doubts(self, values: pd.Series) -> Iterator[str]:
         """Yield warnings about known values of the raw column that are valid, but probably not intended.
 
-        These are words for a missing value ("none"), HTML, which counts as words, letters damaged by a wrong
-        encoding, and a few lists written as text.
+        These are words for a missing value, HTML (which counts as words), damaged letters, and a few lists
+        written as text.
         """
         written = written_lists(values)
         if written.any():
@@ -214,10 +213,7 @@ class Attribute(Section):
         return {"type": ["string", "number", "boolean"]}
 
     def comparable(self, values: pd.Series) -> pa.Array:
-        """Return the canonical column as flat Arrow values that can be compared between items.
-
-        Two items have the same value exactly if these are equal; null is missing.
-        """
+        """Return flat Arrow values of the canonical column, equal for equal items; null where missing."""
         return as_text(values)
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
@@ -252,11 +248,11 @@ class Attribute(Section):
         raise NotImplementedError
 
     def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
-        """Write what a fitted workflow learned of this attribute; return a description of the encoded values.
+        """Write what a fitted workflow learned of this attribute; return its field of encoded values.
 
         Args:
             workflow: the fitted workflow.
-            folder: the folder for a file named after the attribute, if there is something to write.
+            folder: the folder for a file named after the attribute, if any.
         """
         return Field(self.name, self.layout)
 
@@ -291,8 +287,8 @@ def _are(values: pd.Series, is_one: Callable[[object], bool]) -> np.ndarray:
 def written_lists(values: pd.Series) -> np.ndarray:
     """Tell which texts are lists as programs write them.
 
-    "['new', 'hot']" always counts as a list. '[new, hot]' may be a name, so it counts only if all values of
-    the column, and there are several, look like this.
+    "['new', 'hot']" always counts. '[new, hot]' may be a name, so it counts only if all of several values
+    look like this.
     """
     if values.dtype != object or pd.api.types.infer_dtype(values, skipna=False) != "string":
         return np.zeros(len(values), dtype=bool)

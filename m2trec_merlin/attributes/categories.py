@@ -28,14 +28,12 @@ RESERVED = ("<padding>", "<missing>", "<other>")
 
 
 class Categories(FittedByParts, Categorify):
-    """Replace values by ids, as NVTabular's Categorify: 0 padding, 1 missing, 2 other, then values.
+    """NVTabular's Categorify: replace values by ids, 0 padding, 1 missing, 2 other, from 3 by frequency.
 
-    Ids from 3 on belong to the values by falling frequency. A list without values becomes [MISSING].
-
-    Upstream merges a frame with the vocabulary and sorts it for every column; here the distinct values of a
-    column are looked up in an index that is built once. Upstream writes no vocabulary file for a column
-    without any value, which `transform` then fails to open; and there the order of equally frequent values
-    depends on the processor.
+    A list without values becomes [MISSING]. Upstream merges a frame with the vocabulary and sorts it for
+    every column; here the distinct values are looked up in an index that is built once. Upstream writes no
+    vocabulary file for a column without values, which `transform` then fails to open; and its order of
+    equally frequent values depends on the processor.
     """
 
     _indexes: dict[str, IdIndex] | None = None
@@ -101,8 +99,8 @@ class Categories(FittedByParts, Categorify):
         if name not in indexes:
             values = pd.Series(self.values(name), dtype=object)
             spelled = as_category(values).to_pandas()
-            # Vocabularies of earlier releases may hold several spellings of one value. The most frequent one
-            # gets the canonical spelling; a leading space hides the others, as no spelled value begins so.
+            # Vocabularies of earlier releases may hold several spellings of a value. The most frequent one
+            # is found; a leading space hides the others, as no spelled value begins so.
             indexes[name] = IdIndex(spelled.mask(spelled.duplicated(), " " + values))
         return indexes[name]
 

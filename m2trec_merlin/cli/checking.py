@@ -19,7 +19,7 @@ def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
 
     Args:
         read: a function that reads the configuration.
-        as_json: whether to print one JSON object instead of one problem per line.
+        as_json: whether to print JSON instead of one problem per line.
     """
     problems: list[str] = []
     notices: list[str] = []

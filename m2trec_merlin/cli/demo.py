@@ -158,7 +158,7 @@ def new_item_row(config: Config, like: str, ids: str = ITEM_ID) -> pd.DataFrame:
     """Return a row of the items table for a new item: a copy of a known item with another title.
 
     Args:
-        config: the configuration of the run.
+        config: the run's configuration.
         like: the id of the known item.
         ids: the column of ids in the items table; if it also holds titles, the new item's title is its id.
     """

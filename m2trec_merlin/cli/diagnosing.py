@@ -20,7 +20,7 @@ def run_doctor(config: Config | None, as_json: bool = False) -> int:
 
     Args:
         config: the configuration to check the machine for; None for none in particular.
-        as_json: whether to print one JSON object instead of lines.
+        as_json: whether to print JSON instead of lines.
     """
     findings = diagnose(config)
     able = all(finding.state is not State.BLOCKED for finding in findings.values())

@@ -21,10 +21,10 @@ def run_drift(
     Args:
         data: the configuration of the new data, which are prepared if needed; or the folder of a run.
         earlier: the run to compare with.
-        settings: settings that replace those of the configuration, as KEY=VALUE.
+        settings: settings of the configuration as KEY=VALUE.
         distance: the limit of distances between distributions.
         share: the limit by which shares may grow.
-        as_json: whether to print one JSON object instead of sentences.
+        as_json: whether to print JSON instead of sentences.
     """
     from m2trec_merlin.data import prepare_data
     from m2trec_merlin.drift.measures import Limits

@@ -35,9 +35,9 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if 
 
 
 def found_config(path: Path | None, settings: list[str] | None = None) -> Path | None:
-    """Return the path of an optional configuration: the one given, or the default one if it exists.
+    """Return the path of an optional configuration: the one given, or the default if it exists.
 
-    If settings are given, a configuration is required, so the default is returned even if it does not exist.
+    Settings require a configuration, so with them the default is returned in any case.
     """
     return DEFAULT_CONFIG if path is None and (settings or DEFAULT_CONFIG.is_file()) else path
 
@@ -56,16 +56,16 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
 
 
 def exported_by(run: Path | None, config: Path, settings: list[str] | None, variant: str | None) -> Path:
-    """Return the location of an export: the given run, or the model repository of the configuration's run.
+    """Return the location of an export: the given run, or the model repository of the configuration.
 
     Args:
         run: the folder of a run, or a link to it.
         config: the configuration given, or the default.
-        settings: settings that replace those of the configuration, as KEY=VALUE.
+        settings: settings as KEY=VALUE.
         variant: the variant of the model.
 
     Raises:
-        ConfigError: a run is given together with options of a configuration; the message names them.
+        ConfigError: a run is given with options of a configuration; names them.
     """
     if run is None:
         return Run(read_config(config, settings, variant)).triton

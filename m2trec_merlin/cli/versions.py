@@ -29,7 +29,7 @@ def run_replay(log: Path, against: Path, k: int, at_least: float | None, as_json
         against: a run's folder, or the model repository itself.
         k: the number of top places of an answer to compare.
         at_least: the overlap below which the exit code is NO.
-        as_json: whether to print one JSON object instead of a table.
+        as_json: whether to print JSON instead of a table.
     """
     from m2trec_merlin.serving.replay import replay
 
@@ -63,7 +63,7 @@ def run_promote(
         metric: the metric that decides, such as HIT@20.
         margin: the amount by which the candidate may be worse.
         split: the split of the candidate's sessions on which both runs are measured.
-        as_json: whether to print one JSON object instead of a table.
+        as_json: whether to print JSON instead of a table.
     """
     from m2trec_merlin.evaluation.promotion import FEWEST_SESSIONS, judge, open_run
     from m2trec_merlin.runs.current import lead_to, link_over

@@ -74,7 +74,7 @@ def split_sessions(
     """Split valid interactions and count them.
 
     Args:
-        config: the configuration of the run.
+        config: the run's configuration.
         source: the reader of the interactions.
         data: the result of `validate`.
         write: function that receives chunks of whole sessions and the name of their split.

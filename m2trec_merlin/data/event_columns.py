@@ -21,7 +21,7 @@ class EventColumns:
     """The columns of events that a configuration needs beyond the canonical ones.
 
     Args:
-        config: the configuration of the run.
+        config: the run's configuration.
 
     Attributes:
         attributes: the event attributes, each reading a canonical column of its own name.

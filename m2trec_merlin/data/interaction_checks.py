@@ -28,7 +28,7 @@ _ROUNDED = "may have lost digits"
 _HEADER_HINT = "the header stands between the rows: remove it there"
 #: Share of repeated events or sessions above which they are no coincidence.
 _NOTABLE = 0.05
-#: The fewest events of a session whose halves are compared; shorter ones may well repeat themselves.
+#: Sessions with fewer events may well repeat themselves.
 _LONG_ENOUGH = 4
 #: Odd factors of a hash that spreads over 64 bits.
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
@@ -86,13 +86,13 @@ class InteractionChecker:
 
     Args:
         source: the reader of the chunks.
-        config: the configuration of the run.
-        known: the known items; None if their table cannot be read, so that ids are not looked up.
+        config: the run's configuration.
+        known: the known items; None, for no look-up of ids, if their table cannot be read.
 
     Attributes:
-        sessions: number of sessions so far that are long enough to be kept.
-        events: number of their events; of all events if there is no column of sessions.
-        short_sessions: number of sessions that are too short.
+        sessions: number of long enough sessions so far.
+        events: number of their events; of all events if no column names the session.
+        short_sessions: number of too short sessions.
     """
 
     def __init__(self, source: Source, config: Config, known: KnownItems | None) -> None:

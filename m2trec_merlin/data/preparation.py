@@ -51,7 +51,7 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
     wrong, and an earlier result is replaced only by a complete one.
 
     Args:
-        config: the configuration of the run.
+        config: the run's configuration.
         force: whether to prepare the data again even if the result is current.
         progress: receives a line at each stage and for each chunk; see `summarise_data` for the result.
 

@@ -36,7 +36,7 @@ def longest_session(config: Config, data: Path) -> int:
     """Return how many events of a training session are kept: as configured, or as the data suggest.
 
     Args:
-        config: the configuration of the run.
+        config: the run's configuration.
         data: folder that `m2trec data` wrote.
 
     Raises:

@@ -11,8 +11,7 @@ from m2trec_merlin.arrays import run_starts
 from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS, have_offsets
 from m2trec_merlin.shares import percent
 
-#: Earlier times are suspicious: seconds read as milliseconds are in January 1970, days without a year in
-#: 1900.
+#: Earlier times are suspicious: seconds read as milliseconds are in January 1970, days without year in 1900.
 _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
 #: Times may be this far in the future, as clocks and time zones differ by less.
 _AHEAD = pd.Timedelta(days=1)
@@ -30,12 +29,12 @@ _HALF, _ENOUGH = slice(1, 13), 500
 
 
 def doubt_of_unit(latest: pd.Timestamp, time_format: str, setting: str) -> str:
-    """Return a warning if all times are implausibly early, which points to a wrong unit; else an empty text.
+    """Return a warning if all times are implausibly early, which points to a wrong unit; else "".
 
     Args:
         latest: the latest time; NaT if none is known.
-        time_format: the format of the times; there is no warning for days, which count from any day.
-        setting: name of the setting that holds the format.
+        time_format: the format of the times; days, which count from any day, are never suspicious.
+        setting: name of the setting of the format.
     """
     if time_format in (ISO_8601, DAYS) or not pd.Timestamp.min < latest < _UNLIKELY_BEFORE:
         return ""

@@ -158,7 +158,7 @@ def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[
 
     numbers = _numbers(sample.items[name])
     known = numbers(sample)
-    # Numbers below the least and above the greatest have bins of their own, as nearly all may be equal.
+    # Numbers beyond the trained range have separate bins, as nearly all numbers may equal one of its ends.
     below = np.nextafter(np.float64(known.min()), -np.inf)
     shares = np.linspace(0, 1, _BINS + 1)[1:]
     edges = np.unique([below, *weighted_quantiles(known, sample.count(), shares)])
@@ -172,7 +172,7 @@ def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[
 
 
 def _numbers(column: EncodedColumn) -> Callable[[Sample], np.ndarray]:
-    """Return a function from samples to a number per item: a vector is projected onto the main direction."""
+    """Return a function from samples to a number per item; vectors are projected on the main direction."""
     name = column.field.name
     if column.field.layout is not Layout.VECTORS:
         return lambda sample: sample.items[name].values

@@ -131,8 +131,8 @@ class Frames(Protocol):
     def group(self, frame: Frame, keys: Sequence[str], order: Sequence[str], values: Sequence[str]) -> Frame:
         """Sort by the two columns of `order`, then make each run of the first one a row.
 
-        The result has the columns `keys`, a column VALUE_list for each of `values` (which may hold lists
-        themselves), and VALUE_count for the first of them.
+        The result has the columns `keys`, VALUE_list for each of `values` (which may be lists, too), and
+        VALUE_count for the first of them.
         """
 
     def last(self, column: Column, count: int) -> Column:

@@ -40,7 +40,7 @@ def preprocess(
     """Turn data/ into preprocessed/: the catalogue, the fitted items workflow and the sessions.
 
     Args:
-        config: the configuration of the run.
+        config: the run's configuration.
         dask: where NVTabular runs: None for this process, `local:N`, or the address of a Dask scheduler.
         force: whether to do it again even if the result is current.
         progress: receives each part of the work, and a summary of the result.

@@ -22,7 +22,7 @@ from m2trec_merlin.starting.order import Order
 from m2trec_merlin.starting.sessions import Grouping
 from m2trec_merlin.starting.times import Times
 
-#: The most letters of a column's name in the name of its attribute, without a suffix that makes it unique.
+#: The most letters of a column's name in an attribute's name, before a suffix that makes it unique.
 _LONGEST_NAME = 80
 
 
@@ -40,8 +40,8 @@ class Examination:
         order: how events are ordered.
         choices: the choice for each column of the items, except the ids.
         tasks: the categories to predict, a subset of the choices.
-        listed: the dates since when items are listed, from a column that is no attribute; None if unknown.
-        unsure: further doubts that a person should check.
+        listed: the dates since when items are listed; None if unknown.
+        unsure: further doubts for a person to check.
     """
 
     events: Look
@@ -62,7 +62,7 @@ class Examination:
         return self.events.path == self.items.path
 
     def looked_at(self) -> list[str]:
-        """Return lines about the tables and the rows looked at."""
+        """Return lines about the rows looked at."""
         if not self.is_one_table:
             return [self.events.describe(), self.items.describe()]
         described = ", ".join(repr(name) for name in self.items.columns if name != self.ids.described)
@@ -72,7 +72,7 @@ class Examination:
         return [self.events.describe(), items]
 
     def doubts(self) -> list[str]:
-        """Return lines about doubts that a person should check."""
+        """Return doubts for a person to check."""
         lines = [*self.unsure, *taken_back(self._unused())]
         for look in (self.events,) if self.is_one_table else (self.events, self.items):
             if any(
@@ -108,7 +108,7 @@ class Examination:
         return lines
 
     def left_out(self) -> list[str]:
-        """Return lines about columns that are not used, with the reasons."""
+        """Return unused columns with the reasons."""
         unused = [column.name for column in self._unused()]
         lines = [
             f"{self.items.path.name}, '{choice.column.name}': {choice.reason}"

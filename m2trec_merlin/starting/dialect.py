@@ -36,7 +36,7 @@ class Writing:
         dialect: the dialect; a separator of None is the usual one for the name of the file.
         open_to: settings that make no difference to this table, such as the encoding of plain ASCII, or the
             meaning of quotation marks if there are none.
-        unsure: doubts that a person should check.
+        unsure: doubts for a person to check.
     """
 
     dialect: Dialect

@@ -61,8 +61,7 @@ def start(
     """Write a commented configuration for two tables, or for one.
 
     Args:
-        events: path of the interactions, as source `tables` reads them; if they turn out to be the items, the
-            two tables are exchanged.
+        events: path of the interactions, for source `tables`; exchanged with the items if they are these.
         items: path of the items; None if the interactions describe the items.
         output: the file to write.
         force: whether to replace an existing file.
@@ -70,8 +69,8 @@ def start(
 
     Raises:
         ConfigError: the file cannot be written, or both tables are the same.
-        DataError: a table cannot be read, the two do not belong together, or the data step refuses them;
-            lists all problems. In the last case the configuration has been written.
+        DataError: a table cannot be read, the two do not belong together, or the data step refuses them, in
+            which case the configuration is written; lists all problems.
     """
     _check_paths(events, items, output, force)
     found = examine(events, items, progress)
@@ -114,7 +113,7 @@ def examine(events: Path, items: Path | None, progress: Progress = SILENT) -> Ex
 
 
 def _one_table(path: Path) -> tuple[Look, Look, ItemIds, list[str]]:
-    """Return looks at the events and at the items in one table, the columns of ids, and doubts."""
+    """Return looks at events and items of one table, the columns of ids, and doubts."""
     writing = writing_of(path)
     events = look_at(path, writing.dialect, _KEPT_ROWS)
     try:
@@ -130,7 +129,7 @@ def _one_table(path: Path) -> tuple[Look, Look, ItemIds, list[str]]:
 
 
 def _two_tables(events: Path, items: Path) -> tuple[Look, Look, ItemIds, list[str]]:
-    """Return the same as `_one_table` for two tables, exchanged if the first one holds the items."""
+    """Return the same for two tables, exchanged if the first one holds the items."""
     writings = _both(writing_of, events, items)
     dialects = {events: writings[0].beside(writings[1]), items: writings[1].beside(writings[0])}
     one, other = _both(lambda path: look_at(path, dialects[path], _KEPT_ROWS), events, items)
@@ -278,6 +277,6 @@ def _try(config: Config, output: Path) -> str:
             where = f"{output} is written, but the tables need to be mended first: {error.source}"
             raise DataError(where, error.problems) from None
         except ArtifactError as error:
-            # The temporary folder is not configured, so this failure does not affect the configuration.
+            # The temporary folder is not configured, so the configuration may still be fine.
             reason = reason_of(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
             return f"the data step could not be tried in {tempfile.gettempdir()} (TMPDIR): {reason}"

@@ -23,7 +23,7 @@ def rows_of_several(events: Look, items: Look, described: str | None = None) -> 
     Args:
         events: the interactions.
         items: the items.
-        described: name of the column of ids in the items; None if unknown.
+        described: column of ids in the items; None if unknown.
     """
     names = [described] if described else [c.name for c in items.columns.values() if _may_be_ids(c)]
     known, found = [KnownItems(items.ids(name)) for name in names], {}

@@ -113,7 +113,7 @@ def times_of(column: Column) -> Times | None:
 
 
 def apart_from(days: Times, columns: Iterable[Column]) -> str:
-    """Return a doubt if another column holds the times of day for a column of days; else an empty text."""
+    """Return a doubt if another column holds the times of day for a column of days; else ""."""
     for column in columns if days.are_days else ():
         if column.share(_CLOCK) >= 1 - _DAMAGED and len(column.texts):
             return (
