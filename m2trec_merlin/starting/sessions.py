@@ -43,8 +43,8 @@ class Grouping:
     """How events become sessions: by a column, or from users and times.
 
     Attributes:
-        column: name of the column of sessions, or of users if there is a gap.
-        gap: the pause that ends a session; None if the column names sessions.
+        column: name of the column of sessions, or of users.
+        gap: the pause that ends a session; None if each value of the column is one session.
         reason: the reason for the choice.
         unsure: whether a person should check it.
     """
