@@ -1,1 +1,1 @@
-"""`python -m audit`: known vulnerabilities of what is installed; each accepted one is explained."""
+"""`python -m audit`: find known vulnerabilities of installed packages; accepted ones have a reason."""

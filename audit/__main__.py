@@ -1,4 +1,4 @@
-"""`make audit`. Exit code 0: nothing but accepted findings; 1: others; 2: not all could be looked up."""
+"""`make audit`. Exit code 0: only accepted findings; 1: other findings; 2: not all could be looked up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m2trec_merlin.errors import M2TRecError
 
 
 def main() -> int:
-    """Look everything that is installed up, and print what was found."""
+    """Look up all installed packages, and print the findings."""
     try:
         accepted = read_accepted()
         code, lines = verdict(look_up(installed()), accepted)

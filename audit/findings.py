@@ -1,4 +1,4 @@
-"""What an audit found, held against what is accepted."""
+"""The findings of an audit, compared with those that are accepted."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Finding:
     """A known vulnerability of a package.
 
     Attributes:
-        package: as installed, NAME==VERSION.
-        names: the advisory's own (PYSEC-..., GHSA-...) and its others, such as CVE-...; the first is shown.
-        fixed: versions without it; none if there is none yet.
+        package: the installed package, NAME==VERSION.
+        names: the name of the advisory (PYSEC-..., GHSA-...), then its aliases, such as CVE-....
+        fixed: versions without the vulnerability; empty if there are none yet.
     """
 
     package: str
@@ -37,12 +37,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked up.
+    """The result of looking up packages.
 
     Attributes:
         audited: packages that the service knows.
-        unknown: packages that it does not, or could not say anything of.
-        findings: of the former.
+        unknown: packages that could not be looked up, or that the service does not know.
+        findings: vulnerabilities of the audited packages.
     """
 
     audited: list[str]
@@ -51,7 +51,7 @@ class Report:
 
 
 def parse_report(content: Mapping[str, Any]) -> Report:
-    """Return the report that pip-audit writes as JSON."""
+    """Parse pip-audit's report in JSON."""
     report = Report([], [], [])
     for each in content["dependencies"]:
         if "skip_reason" in each:
@@ -66,10 +66,10 @@ def parse_report(content: Mapping[str, Any]) -> Report:
 
 
 def read_accepted(path: Path = ACCEPTED) -> dict[str, str]:
-    """Return why each accepted advisory is, by its name.
+    """Return the reason for each accepted advisory, by name.
 
     Raises:
-        ArtifactError: the file is damaged, or has no reason for one, or names one twice.
+        ArtifactError: the file is damaged, an advisory has no reason, or is listed twice.
     """
     accepted: dict[str, str] = {}
     with reading(path):
@@ -89,14 +89,15 @@ def _yaml(path: Path) -> Any:
 
 
 def verdict(report: Report, accepted: Mapping[str, str]) -> tuple[int, list[str]]:
-    """Return an exit code and what to print.
+    """Return an exit code and the lines to print.
 
     Args:
-        report: of the audit.
-        accepted: reasons by name of an advisory.
+        report: the report of the audit.
+        accepted: reasons by name of the accepted advisory.
 
     Returns:
-        2 if any package could not be looked up, else 1 if a finding is not accepted, else 0; and lines.
+        The exit code, 2 if a package could not be looked up or there is none, else 1 if a finding is not
+        accepted, else 0; and the lines.
     """
     open_findings, lines, used = [], [], set()
     for finding in report.findings:

@@ -1,4 +1,4 @@
-"""Asking pip-audit, which asks PyPI's advisory service; in an environment of its own."""
+"""Run pip-audit, which asks PyPI's advisory service, in a separate environment."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _PIP_AUDIT = "pip-audit>=2.9,<3"
 
 
 def installed() -> list[str]:
-    """Return what is installed beside this interpreter, as NAME==VERSION, without this package itself."""
+    """Return all packages of this environment except this one, as NAME==VERSION."""
     found = {each.metadata["Name"]: each.version for each in distributions()}
-    # Builds of one release, as of torch for the CPU, are not known to the service by their own names.
+    # The service does not know local versions, such as torch's build for the CPU.
     return sorted(f"{name}=={version.split('+')[0]}" for name, version in found.items() if name != _OURS)
 
 
 def look_up(packages: Iterable[str]) -> Report:
-    """Look packages up.
+    """Look up packages, given as NAME==VERSION.
 
     Raises:
         MissingDependencyError: uv, which runs pip-audit, is not installed.
-        ServerError: pip-audit could not be run, or not reach its service.
+        ServerError: pip-audit could not be run, or could not reach its service.
     """
     uv = Path(sys.executable).with_name("uv")
     if not uv.is_file():
@@ -58,7 +58,7 @@ def read_output(output: str, complaints: str) -> Report:
     """Return the report that pip-audit printed.
 
     Raises:
-        ServerError: it printed none; names its last complaint.
+        ServerError: it printed none; the message contains its last complaint.
     """
     try:
         content: Any = json.loads(output)

@@ -1,1 +1,1 @@
-"""What things cost: time and memory, ours beside others'."""
+"""Benchmarks of time and memory, compared with other libraries."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME ...`: measurements of cost. Without NAME, the list of them."""
+"""`python -m benchmarks NAME ...`: run a benchmark. Without NAME, list all benchmarks."""
 
 import sys
 

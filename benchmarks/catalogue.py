@@ -1,11 +1,10 @@
-"""The catalogue of an exported repository changes, while the real Triton answers over gRPC.
+"""Change the catalogue of an exported repository while the real Triton answers over gRPC.
 
     python -m benchmarks catalogue --repository runs/NAME/triton --data runs/NAME/data
 
-On a copy of the repository: `m2trec catalog add` of so many items again and again under load, each a command
-of its own, timed from its start until the server recommends from the new version; then a rollback; then
-versions that change one item, in short order, with the memory of Triton and its workers before and after.
-Requests are those of `benchmarks serving`.
+Works on a copy of the repository: repeated commands `m2trec catalog add` under load, each timed from its
+start until the server recommends from the new version; then a rollback; then many versions that change one
+item, with the memory of Triton and its workers before and after. Requests are those of `benchmarks serving`.
 """
 
 from __future__ import annotations
@@ -100,7 +99,7 @@ def run(options: Namespace) -> None:
 
 
 def write_tables(data: Path, count: int, size: int, folder: Path) -> list[Path]:
-    """Write so many tables of so many new items, made of items that there are, under other ids."""
+    """Write `count` tables of `size` new items each, which are existing items under other ids."""
     items = pd.read_parquet(data / ITEMS_FILE)
     generator, tables = np.random.default_rng(_SEED), []
     for number in range(count):
@@ -112,7 +111,7 @@ def write_tables(data: Path, count: int, size: int, folder: Path) -> list[Path]:
 
 
 def add_one_by_one(repository: Path, tables: list[Path], address: str, seconds: float) -> list[float]:
-    """Add each table by a command, spread over some seconds; return how long it took each to be served."""
+    """Add each table with a command, spread over `seconds`; return the time until each was served."""
     waits, start = [], time.monotonic()
     with RecommendationClient(address) as client:
         for number, items in enumerate(tables):
@@ -127,13 +126,13 @@ def add_one_by_one(repository: Path, tables: list[Path], address: str, seconds: 
 
 
 def add(items: Path, repository: Path) -> None:
-    """Add a table of items by a command of its own."""
+    """Add a table of items with a command."""
     command = [sys.executable, "-m", "m2trec_merlin", "catalog", "add", str(items), "--run", str(repository)]
     subprocess.run(command, check=True, capture_output=True)
 
 
 def time_rollback(repository: Path, address: str) -> float:
-    """Return how long it takes until the version before the current one is served again."""
+    """Return the seconds until the version before the current one is served again."""
     began = time.monotonic()
     version = CatalogueVerbs(repository).rollback()
     wait_for(address, version.number)
@@ -141,7 +140,7 @@ def time_rollback(repository: Path, address: str) -> float:
 
 
 def memory_of_versions(repository: Path, address: str, count: int) -> tuple[int, int]:
-    """Return the bytes that Triton and its workers hold after one version, and after so many more."""
+    """Return the unshared bytes of Triton and its workers after one version, and after `count` more."""
     verbs, held = CatalogueVerbs(repository), []
     item_id = verbs.versions.exported_ids[0]
     for number in range(count + 1):
@@ -153,7 +152,7 @@ def memory_of_versions(repository: Path, address: str, count: int) -> tuple[int,
 
 
 def memory_of_server() -> int:
-    """Return the bytes that Triton and its workers, the children of this process, have to themselves."""
+    """Return the unshared bytes of Triton and its workers, which are the children of this process."""
     return sum(each.memory_full_info().uss for each in psutil.Process().children(recursive=True))
 
 

@@ -1,12 +1,12 @@
-"""A copy of an exported repository with a larger catalogue, to be served and measured as any other.
+"""Copy an exported repository with a larger catalogue, to be served and measured like any other.
 
     python -m benchmarks enlarge --repository runs/N/triton --data runs/N/data --items 1000000 --into big
     python -m benchmarks serving --repository big --data runs/N/data
 
-Items are those of the export again and again, under other ids, with their histories. The vectors of each
-further one differ by noise of half a column's spread, its title by a word. The index is chosen and measured
-as `m2trec export` does it, on test sessions. Such a copy answers requests; raw items and changes of its
-catalogue are those of the export that it was made of.
+Further items repeat those of the export, with their histories, under other ids. Their vectors differ by noise
+of half a column's spread, their titles by a word. The index is chosen and measured as by `m2trec export`, but
+on test sessions. Such a copy answers requests; raw items and changes of its catalogue are those of the
+original export.
 """
 
 from __future__ import annotations
@@ -80,13 +80,13 @@ def run(options: Namespace) -> None:
 
 
 def enlarge_files(first: Path, second: Path, n_items: int) -> None:
-    """Write what the two steps know of single items for so many of them."""
+    """Write the files of both steps that hold data per item, for `n_items` items."""
     vectors, biases = np.load(second / CANDIDATE_VECTORS), np.load(second / BIASES)
     before = len(biases)
     rows = np.concatenate([[0], 1 + np.arange(n_items) % (before - 1)])
     larger, biases = enlarge(vectors, biases, n_items)
     if (second / LISTS).is_file():
-        # Copies stand in no list, and have none.
+        # Copies are in no list, and their own lists are empty.
         lists = sparse.load_npz(second / LISTS)
         lists.resize((n_items + 1, n_items + 1))
         sparse.save_npz(second / LISTS, lists)
@@ -113,7 +113,7 @@ def enlarge_files(first: Path, second: Path, n_items: int) -> None:
 
 
 def reworded(texts: sparse.csr_matrix, times: int) -> sparse.csr_matrix:
-    """Return texts, and behind them so many times the same with a word of each replaced by any other one."""
+    """Return texts, followed by `times` copies of all texts with one word of each replaced at random."""
     generator = np.random.default_rng(_SEED)
     starts, lengths = texts.indptr[:-1], np.diff(texts.indptr)
     parts = [texts]

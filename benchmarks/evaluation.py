@@ -2,9 +2,9 @@
 
     python -m benchmarks evaluation -c configs/diginetica_prepared.yaml
 
-Scores, ranks and measures all prefixes of the test split with a model of the configuration. It is not
-trained: the speed does not depend on its weights. Beside it, what Transformers4Rec's trainer would hold at
-its end: the scores of all items for all prefixes.
+Scores, ranks and measures all prefixes of the test split with the configuration's model, untrained, because
+the speed does not depend on the weights. Also computes the memory that Transformers4Rec's trainer would need
+in the end, for the scores of all items after all prefixes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def run(options: Namespace) -> None:
 
 
 def measure(data: Prepared, prefixes: int | None, commit: str) -> Records:
-    """Return prefixes a second and memory."""
+    """Return records of prefixes per second and memory."""
     torch.manual_seed(data.config.seed)
     scorer = ModelScorer(build_model(data.config, data.catalogue, data.max_length))
     sample = data.prefixes("test", prefixes)

@@ -1,11 +1,11 @@
-"""What each index of candidates costs and finds, in process, without Triton, by the size of the catalogue.
+"""Cost and recall of each index of candidates by size of the catalogue, in process, without Triton.
 
     python -m benchmarks indexes --repository runs/NAME/triton --data runs/NAME/data --items 92331 1000000
 
-Candidates are those of an exported model. A catalogue of more items than that holds them again and again,
-each time with noise of half a column's spread; one of fewer holds the first. Queries are of test sessions
-without their last event. Indexes take turns, query by query, so that whatever else the machine does hits all
-alike. Milliseconds are those of the processor, on one thread.
+Candidates are those of an exported model. A smaller catalogue holds the first of them; a larger one repeats
+them with noise of half a column's spread. Queries are test sessions without their last event. Indexes take
+turns, query by query, so that other load on the machine affects all of them equally. Milliseconds are
+processor time, on one thread.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def run(options: Namespace) -> None:
 
 
 def sample_of(predict: Path, sessions: list[list[str]], count: int) -> IndexSample:
-    """Return at most so many sessions of a version folder's items, and a few of others, to measure with."""
+    """Return a sample of at most `count` sessions of a version folder's items, and a few of other items."""
     ids = RowsOfIds(pq.read_table(predict / ITEMS, columns=["item_id"]).column(0).to_pylist())
     vectors, most = np.load(predict / ITEM_VECTORS, mmap_mode="r"), Description.open(predict).max_length
     drawn = np.random.default_rng(_SEED).permutation(len(sessions))[:count]
@@ -99,7 +99,7 @@ def sample_of(predict: Path, sessions: list[list[str]], count: int) -> IndexSamp
 
 
 def enlarge(vectors: np.ndarray, biases: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the candidates of a catalogue of so many items, NO_ITEM before them; see the module."""
+    """Return vectors and biases of a catalogue of `n_items` items, after NO_ITEM; see the module."""
     rows = 1 + np.arange(n_items) % (len(vectors) - 1)
     larger = np.concatenate([vectors[:1], vectors[rows]])
     more = slice(len(vectors), None)
@@ -110,7 +110,7 @@ def enlarge(vectors: np.ndarray, biases: np.ndarray, n_items: int) -> tuple[np.n
 
 
 def write(folder: Path, name: str, vectors: np.ndarray, biases: np.ndarray, asked: Asked) -> dict[str, float]:
-    """Write an index into a folder, and say what that took."""
+    """Write an index into a folder; return the time and size."""
     folder.mkdir()
     np.save(folder / CANDIDATE_VECTORS, vectors)
     np.save(folder / BIASES, biases)
@@ -122,7 +122,7 @@ def write(folder: Path, name: str, vectors: np.ndarray, biases: np.ndarray, aske
 
 
 def take_turns(indexes: dict[str, Candidates], queries: np.ndarray, size: int) -> dict[str, float]:
-    """Return the median milliseconds of the processor a query, where so many are asked at once."""
+    """Return the median processor milliseconds per query, if `size` queries are asked together."""
     spent: dict[str, list[float]] = {name: [] for name in indexes}
     for start in range(0, len(queries) - size + 1, size):
         for name, index in indexes.items():

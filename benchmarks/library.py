@@ -1,9 +1,9 @@
-"""What the library costs on one core, without a server.
+"""Cost of the library on one core, without a server.
 
     python -m benchmarks library --run runs/NAME [--alone runs/EXPORTED_WITHOUT_MIXTURE]
 
 Importing and loading are measured in fresh processes, from their first line. Sessions are those of the test
-split, without their last event, each once; items given by attributes are new ones, never met before.
+split without their last event, each used once; items given by attributes are new to the recommender.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ for (wall, cpu), (next_wall, next_cpu) in zip(moments, moments[1:]):
     print(next_wall - wall, next_cpu - cpu)
 """
 
-#: Seconds by the clock, and of them those of the processor.
+#: Seconds of wall-clock time, and seconds of processor time.
 Spent = tuple[float, float]
 
 
@@ -82,14 +82,14 @@ def run(options: Namespace) -> None:
 def measure(
     run: Path, sessions: list[list[str]], items: list[tuple[str, str]], processes: int
 ) -> dict[str, list[Spent]]:
-    """Return what each thing that is measured took, by name; `items` are ids and attributes as JSON."""
+    """Return the times of everything that is measured, by name; `items` are ids and attributes as JSON."""
     fresh = [start(run, sessions[0][0]) for _ in range(processes)]
     measured: dict[str, list[Spent]] = dict(
         zip(("import", "load", "first answer"), map(list, zip(*fresh, strict=True)), strict=True)
     )
     recommender = m2trec.load(run)
     measured.update(answer(recommender, sessions))
-    # The first one makes ready for all; so it is with looking items up.
+    # The first search prepares all later ones; likewise the first look-up of similar items.
     measured["first search"] = timed(recommender.search, [""])
     measured["similar"] = timed(recommender.similar, [item_id for item_id, _ in items])[1:]
     described = recommender.describe([item_id for item_id, _ in items])
@@ -103,7 +103,7 @@ def measure(
 
 
 def answer(recommender: m2trec.LocalRecommender, sessions: list[list[str]]) -> dict[str, list[Spent]]:
-    """Return what sessions of known items took, one by one and in batches."""
+    """Return the times of sessions of known items, one by one and in batches."""
     one_by_one = timed(lambda session: recommender.recommend(session, top_k=10), sessions)[_WARM_UP:]
     [(by_clock, of_processor)] = timed(lambda some: recommender.recommend_many(some, top_k=10), [sessions])
     each = by_clock / len(sessions), of_processor / len(sessions)
@@ -112,7 +112,7 @@ def answer(recommender: m2trec.LocalRecommender, sessions: list[list[str]]) -> d
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """Keep this process, and those that it starts, on one core, where the system can."""
+    """Pin this process, and those that it starts, to one core, if the system supports it."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -125,7 +125,7 @@ def on_one_core() -> Iterator[None]:
 
 
 def start(run: Path, item_id: str) -> list[Spent]:
-    """Return what import, load and the first answer take in a fresh process."""
+    """Return the times of import, load and the first answer in a fresh process."""
     command = [sys.executable, "-c", _FRESH, str(run), item_id]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = (line.split() for line in done.stdout.splitlines())
@@ -133,7 +133,7 @@ def start(run: Path, item_id: str) -> list[Spent]:
 
 
 def timed(do: Callable[..., object], things: Sequence[object]) -> list[Spent]:
-    """Return what each thing took."""
+    """Return the time that `do` takes for each thing."""
     spent = []
     for thing in things:
         started = time.perf_counter(), time.process_time()

@@ -1,10 +1,10 @@
-"""What the mixture with neighbours costs a request, in process, without Triton.
+"""Cost of the mixture with neighbours per request, in process, without Triton.
 
     python -m benchmarks mixing --repository mixed/triton alone/triton
 
-Both steps answer sessions of three known items drawn at random. Repositories take turns, request by request,
-so that whatever else the machine does hits all alike. They hold the same items: exports of one run, with and
-without `serving.mixture.kind=off`.
+Both steps answer sessions of three known items drawn at random. The repositories, exports of one run with and
+without `serving.mixture.kind=off`, hold the same items. They take turns, request by request, so that other
+load on the machine affects all of them equally.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""What metrics and logs cost a request, in process, without Triton.
+"""Cost of metrics and logs per request, in process, without Triton.
 
     python -m benchmarks observing --repository runs/NAME/triton
 
 Both steps answer sessions of three known items. Systems that count and log differently take turns, request
-by request, so that whatever else the machine does hits all alike; threads beside them run as in a server.
+by request, so that other load on the machine affects all of them equally. Background threads run as in a
+server.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def options(parser: Parser) -> None:
 def run(options: Namespace) -> None:
     first, second = (version_folder(options.repository, name) for name in (PREPROCESS, PREDICT))
     sessions = draw(first / CATALOGUE_IDS, options.rounds)
-    # The same one twice: what choosing between them costs.
+    # Serve the same model twice, to measure the cost of choosing between two.
     beside = Surroundings(beside=str(options.repository), share=0.5)
     with TemporaryDirectory() as shown, Path(os.devnull).open("wb") as nowhere:
         workers = {
@@ -88,7 +89,7 @@ class Workers:
 
 
 class Nowhere:
-    """Implements `Sink`."""
+    """A `Sink` that drops everything."""
 
     def add(self, series: Series, amount: float) -> None:
         pass
@@ -98,7 +99,7 @@ class Nowhere:
 
 
 class Deaf:
-    """Stands where a step counts."""
+    """A replacement for a step's tally that counts nothing."""
 
     def count(self, metric: object, amount: float) -> None:
         pass
@@ -117,10 +118,10 @@ def unobserved(first: Path, second: Path) -> Answer:
 
 
 def take_turns(systems: dict[str, Answer], sessions: Sequence[Tensors], batch: int) -> dict[str, list[float]]:
-    """Return the seconds of each round by system, without those of the warm-up."""
+    """Return the seconds of each round by system, without the warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     for number, session in enumerate(sessions):
-        # Another one begins each time: who follows whom leaves its traces in the caches.
+        # The first system changes each time, because the order affects caches.
         names = [*systems][number % len(systems) :] + [*systems][: number % len(systems)]
         for name in names:
             started = time.perf_counter()
@@ -130,7 +131,7 @@ def take_turns(systems: dict[str, Answer], sessions: Sequence[Tensors], batch: i
 
 
 def draw(ids: Path, rounds: int) -> list[Tensors]:
-    """Return sessions of three items drawn at random, one for each round and those of the warm-up."""
+    """Return sessions of three items drawn at random, one per round, including the warm-up."""
     known = pq.read_table(ids).column("item_id").to_pylist()
     drawn = np.random.default_rng(0).integers(0, len(known), (rounds + _WARM_UP, 3))
     return [

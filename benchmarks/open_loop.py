@@ -1,7 +1,7 @@
-"""Requests that arrive when they arrive, whether or not earlier ones were answered.
+"""Send requests at given times, whether or not earlier ones were answered.
 
-Arrivals are a Poisson process of a given rate, drawn beforehand. A latency counts from the moment at which
-the request was due, so that a server (or this process) that falls behind is charged for the waiting as well.
+Arrivals are a Poisson process of a given rate, drawn beforehand. A latency counts from the time when the
+request was due, so that the delays of a server (or of this process) that falls behind count as well.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _LONGEST_WAIT = 30.0
 
 @dataclass(frozen=True)
 class Measured:
-    """What a stream of requests met.
+    """The measurements of a stream of requests.
 
     Attributes:
-        seconds: float64, from due to answered, of the requests that were answered.
-        failed: requests that were refused or timed out.
-        late: seconds by which this process sent requests after they were due, the 99th percentile.
+        seconds: time from due to answered of each answered request, float64.
+        failed: number of requests that were refused or timed out.
+        late: 99th percentile of the delay with which this process sent requests, in seconds.
     """
 
     seconds: np.ndarray
@@ -36,7 +36,7 @@ class Measured:
 
 
 def request(tensors: Mapping[str, Sequence[str]]) -> service_pb2.ModelInferRequest:
-    """Return a request to the ensemble: tensors of texts, for one session."""
+    """Return a request to the ensemble for one session, from tensors of texts."""
     message = service_pb2.ModelInferRequest(model_name=ENSEMBLE)
     for name, texts in tensors.items():
         tensor = message.inputs.add(name=name, datatype="BYTES", shape=[1, len(texts)])
@@ -49,9 +49,9 @@ def ask(address: str, requests: Sequence[service_pb2.ModelInferRequest], rate: f
 
     Args:
         address: HOST:PORT of Triton's gRPC.
-        requests: in the order in which they are sent.
-        rate: requests a second.
-        seed: of the arrivals.
+        requests: the requests in the order of sending.
+        rate: requests per second.
+        seed: seed of the arrival times.
     """
     due = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, len(requests)))
     sent, answered = np.zeros(len(requests)), np.full(len(requests), np.nan)

@@ -1,10 +1,10 @@
-"""Rows a second of the two NVTabular workflows, against plain pandas, polars and HuggingFace `tokenizers`.
+"""Rows per second of the two NVTabular workflows, compared with pandas, polars and HuggingFace `tokenizers`.
 
     python -m benchmarks preprocessing                            # Complete Journey, on any machine
     python -m benchmarks preprocessing -c configs/instacart.yaml
 
-In each contest the systems take turns, after their results were found equal; the median of the turns counts.
-polars and Arrow have two threads each, and so has the tokenizer.
+In each contest, the results of all systems are first checked to be equal; then the systems take turns, and
+the median of the turns counts. polars, Arrow and the tokenizer use two threads each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-# Read when polars and the tokenizer are first used.
+# polars and the tokenizer read these when they are first used.
 os.environ.update(POLARS_MAX_THREADS="2", RAYON_NUM_THREADS="2")
 
 # isort: off
@@ -84,20 +84,20 @@ def run(options: Namespace) -> None:
 
 
 class Contest:
-    """Lets systems take turns and keeps what they took; the first system is ours."""
+    """A contest in which systems take turns and are timed; the first system is ours."""
 
     def __init__(self, records: Records, repeats: int) -> None:
         self.records, self.repeats = records, repeats
 
     def run(self, task: str, systems: Systems, count: int, unit: str) -> None:
-        """Time one task; `count` of `unit` are done in it."""
+        """Time one task, which processes `count` things; `unit` is the unit of its rate."""
         seconds: dict[str, list[float]] = {name: [] for name in systems}
         for turn in range(1 + self.repeats):
             for name, system in systems.items():
                 print(f"\r{task}: turn {turn} of {self.repeats}, {name:40}", end="", file=sys.stderr)
                 started = time.perf_counter()
                 system()
-                # The first turn warms caches up.
+                # The first turn only warms up caches.
                 if turn:
                     seconds[name].append(time.perf_counter() - started)
         print(file=sys.stderr)
@@ -110,7 +110,7 @@ class Contest:
 
 
 def compare_items(contest: Contest, data: Prepared, folder: Path) -> None:
-    """Text and categories, each by itself and together; attributes of other kinds are left out."""
+    """Compare text and categories, separately and together; attributes of other kinds are left out."""
     attributes = [a for a in data.config.attributes if a.kind in ("text", "categorical")]
     path = data.run.items
     frame = pq.read_table(path, columns=workflow_columns(attributes)).to_pandas(integer_object_nulls=True)
@@ -185,7 +185,7 @@ def _nodes(workflow: Workflow, kind: type) -> list[Any]:
 
 
 def compare_sessions(contest: Contest, data: Prepared, folder: Path) -> None:
-    """Training sessions, from Parquet files to Parquet files and in memory, and many small parts."""
+    """Compare training sessions, from file to file and in memory, and many small parts."""
     config = data.config
     items = data.run.catalogue / ENCODED
     rows = pq.read_table(items, columns=["item_id"]).to_pandas()
@@ -235,7 +235,7 @@ def _transform(workflow: Workflow, events: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_small_parts(contest: Contest, workflow: Workflow, events: pd.DataFrame, folder: Path) -> None:
-    """What a part costs besides its rows: in memory, and from file to file."""
+    """Compare the cost of a part apart from its rows, in memory and from file to file."""
     folder.mkdir()
     number = events["session_id"].factorize()[0]
     bounds = np.searchsorted(number, SESSIONS_OF_A_SMALL_PART * np.arange(SMALL_PARTS + 1))
@@ -276,7 +276,7 @@ def compare_small_parts(contest: Contest, workflow: Workflow, events: pd.DataFra
 
 
 def read_sessions(folder: Path) -> pa.Table:
-    """Read written sessions in the order of their ids."""
+    """Read written sessions, sorted by id."""
     table = pa.concat_tables(
         [pq.read_table(part).select(["session_id", "row"]) for part in sorted(folder.iterdir())]
     )

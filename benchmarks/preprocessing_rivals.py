@@ -1,7 +1,7 @@
-"""What `benchmarks/preprocessing.py` compares the workflows with: pandas, polars, and `tokenizers`.
+"""The systems that `benchmarks/preprocessing.py` compares the workflows with: pandas, polars, `tokenizers`.
 
-Written as somebody would who knows the library: joins of whole frames, no Python per row where the library
-offers another way.
+They are written as an expert in each library would: joins of whole frames, and no Python per row where the
+library offers another way.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def tokenize_plainly(tokenizer: Any, texts: pd.Series) -> tuple[np.ndarray, np.n
 
 
 def categorify_pandas(values: pd.Series, vocabulary: dict[str, int]) -> np.ndarray:
-    """Return 1 where missing, 2 where unknown, and the vocabulary's ids from 3."""
+    """Return the ids of values: 1 where missing, 2 where unknown, else that of the vocabulary."""
     text = values.astype("string").str.strip().replace("", pd.NA)
     ids = text.map(vocabulary).fillna(2).astype("int64")
     return ids.mask(text.isna(), 1).to_numpy()
 
 
 def categorify_polars(values: pl.Series, vocabulary: dict[str, int]) -> np.ndarray:
-    """The same in polars."""
+    """Do the same as `categorify_pandas` in polars."""
     text = values.cast(pl.String).str.strip_chars().replace("", None)
     known = pl.Series(list(vocabulary), dtype=pl.String), pl.Series(list(vocabulary.values()), dtype=pl.Int64)
     ids = text.replace_strict(*known, default=2, return_dtype=pl.Int64)
@@ -57,7 +57,7 @@ def sessions_pandas(
 def sessions_polars(
     events: pl.DataFrame, rows: pl.DataFrame, min_length: int, max_length: int
 ) -> pl.DataFrame:
-    """The same in polars, sessions in any order, which is the fastest."""
+    """Do the same in polars, with sessions in any order, which is the fastest."""
     known = events.join(rows, on="item_id", how="inner").sort("session_id", "position")
     sessions = known.group_by("session_id").agg(pl.col("row").tail(max_length), pl.len().alias("length"))
     return sessions.filter(pl.col("length") >= min_length).select("session_id", "row")
@@ -71,7 +71,7 @@ def write_sessions_pandas(parts: Sequence[Path], output: Path, *sessions: Any) -
 
 
 def write_sessions_polars(parts: Sequence[Path], output: Path, *sessions: Any) -> None:
-    """The same in polars, compressed as pyarrow and pandas do by default."""
+    """Do the same in polars, with the default compression of pyarrow and pandas."""
     for part in parts:
         events = pl.read_parquet(part, columns=EVENT_COLUMNS)
         sessions_polars(events, *sessions).write_parquet(output / part.name, compression="snappy")

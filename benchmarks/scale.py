@@ -1,15 +1,15 @@
-"""What more sessions cost: seconds and memory of each step, from 0.1 million sessions up.
+"""Time and memory of each step by number of sessions, from 0.1 million up.
 
     python -m benchmarks scale --sessions 100000 1000000 10000000
 
 Generates sessions over 575 thousand items (configs/scale.yaml), and for every number of sessions runs `m2trec
-data`, `m2trec preprocess` and some steps of `m2trec train`, each in a process of its own. Peak memory is the
-resident size that the kernel reports when the process ends. Of training, `wall` is all of it: start, steps,
-a validation of 1,024 prefixes against the whole catalogue, checkpoints; `step` is the time of the epoch
-divided by its steps, reading the first sessions included.
+data`, `m2trec preprocess` and some steps of `m2trec train`, each in a separate process. Peak memory is the
+resident size that the kernel reports when the process ends. For training, `wall` includes everything: start,
+steps, a validation of 1,024 prefixes against the whole catalogue, and checkpoints; `step` is the time of the
+epoch divided by its steps, including reading the first sessions.
 
-Finished measurements are kept under the working folder and not made again, unless --force is given, so a run
-that was stopped goes on where it stood. All that are kept are published.
+Finished measurements are kept under the working folder and are not repeated, unless --force is given, so a
+run that was stopped continues where it stopped. All kept measurements are published.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from m2trec_merlin.runs import RunFolder
 
 CONFIG = Path(__file__).parents[1] / "configs" / "scale.yaml"
 STAGES = ("data", "preprocess", "train")
-#: Measures of every stage, and those of training alone, with their units.
+#: Measures of every stage with their units, and further ones of training.
 UNITS = {"wall": "s", "CPU": "s", "peak memory": "MiB", "sessions/s": "1/s"}
 TRAIN_UNITS = {"step": "s", "targets/s": "1/s", "items seen": "items"}
 
@@ -60,14 +60,14 @@ def run(options: Namespace) -> None:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one process of one stage took for a number of sessions.
+    """The measurements of one stage for a number of sessions.
 
     Attributes:
         stage: step of `m2trec`.
-        sessions: that were generated.
-        items: in the catalogue.
-        values: by measure.
-        commit: of the code.
+        sessions: number of generated sessions.
+        items: number of items in the catalogue.
+        values: measured values by measure.
+        commit: commit of the code.
     """
 
     stage: str
@@ -77,7 +77,7 @@ class Cell:
     commit: str
 
     def records(self) -> list[Record]:
-        """Return one record a measure."""
+        """Return one record per measure."""
         data = f"synthetic, {self.items:,} items, {self.sessions:,} sessions"
         records = Records(data, self.commit)
         for name, value in self.values.items():
@@ -86,7 +86,7 @@ class Cell:
 
 
 def store_of(work_dir: Path) -> Store[Cell]:
-    """Return where finished cells are kept."""
+    """Return the store of finished cells."""
     return Store(work_dir / "measured", Cell)
 
 
@@ -96,9 +96,9 @@ def kept(work_dir: Path) -> list[Cell]:
 
 
 def per_million(cells: Sequence[Cell], measure: str) -> list[tuple[int, int, float]]:
-    """Return what a further million sessions cost between each size and the next: (from, to, cost).
+    """Return the cost of a further million sessions between each size and the next: (from, to, cost).
 
-    What a step costs whatever the number of sessions, such as the catalogue, drops out.
+    Costs that do not depend on the number of sessions, such as the catalogue, cancel out.
     """
     ordered = sorted(cells, key=lambda cell: cell.sessions)
     return [
@@ -112,7 +112,7 @@ def per_million(cells: Sequence[Cell], measure: str) -> list[tuple[int, int, flo
 
 
 def tables(cells: Sequence[Cell]) -> list[str]:
-    """Return the measurements, and what a further million sessions cost, as Markdown."""
+    """Return the measurements, and the cost of a further million sessions, as Markdown tables."""
     units = {**UNITS, **TRAIN_UNITS}
     heads = [name if unit == "1/s" else f"{name}, {unit}" for name, unit in units.items()]
     measured = [
@@ -136,7 +136,7 @@ def _show(value: float | None) -> str:
 
 
 def plot(cells: Sequence[Cell]) -> str:
-    """Draw CPU seconds, which others on the machine change least, and memory against the sessions."""
+    """Plot CPU seconds, which other load on the machine affects least, and memory by number of sessions."""
 
     def lines(measure: str, scale: float, stages: Sequence[str]) -> dict[str, list[Point]]:
         points: dict[str, list[Point]] = {}
@@ -157,14 +157,14 @@ def plot(cells: Sequence[Cell]) -> str:
 
 
 def publish_cells(output: Path, cells: Sequence[Cell], stamp: Stamp) -> str:
-    """Write all that is measured; returns the page."""
+    """Write all measurements; return the page."""
     records = [record for cell in cells for record in cell.records()]
     title, plots = "What more sessions cost", {"": plot(cells)}
     return publish(output, "scale", records, stamp, title=title, parts=tables(cells), plots=plots)
 
 
 def run_cell(stage: str, sessions: int, work_dir: Path, steps: int) -> Cell:
-    """Run one step in a process of its own and measure it."""
+    """Run one step in a separate process and measure it."""
     settings = [f"work_dir={work_dir}", f"data.options.n_sessions={sessions}"]
     if stage == "train":
         settings += [f"training.max_steps={steps}", "training.epochs=1", "training.validation_prefixes=1024"]
@@ -178,7 +178,7 @@ def run_cell(stage: str, sessions: int, work_dir: Path, steps: int) -> Cell:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
-    # Popen did not see the process end.
+    # Popen did not see the process end, because `wait4` collected it.
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{stage} failed ({process.returncode}):\n{log.read_text(encoding='utf-8')[-2000:]}")
@@ -199,9 +199,9 @@ def _training_rates(work_dir: Path, steps: int) -> dict[str, float]:
     batch_size = load_config(CONFIG).training.batch_of(counts["sessions"])
     steps = min(steps, -(-counts["sessions"] // batch_size))
     step = read_json(folders.history, "train")[0]["seconds"] / steps
-    # Every event but the first of its session is a target.
+    # Every event except the first of a session is a target.
     targets = (counts["events"] / counts["sessions"] - 1) * batch_size
-    # The model has a vector for each item seen, so memory follows them until the whole catalogue was seen.
+    # The model has a vector per seen item, so memory grows with their number.
     seen = preprocessed["catalogue"]["seen"]
     return {"step": round(step, 4), "targets/s": round(targets / step), "items seen": seen}
 
@@ -213,7 +213,7 @@ def _finished(work_dir: Path, stage: str) -> bool:
 
 
 def measure(options: Namespace, sessions: int) -> None:
-    """Measure what is missing of one number of sessions; results are kept and written after each step."""
+    """Measure the missing stages for one number of sessions; results are kept and written after each."""
     work_dir, store = options.work_dir / f"{sessions}", store_of(options.work_dir)
 
     def depends(stage: str) -> dict[str, object]:
@@ -227,7 +227,7 @@ def measure(options: Namespace, sessions: int) -> None:
     if not missing:
         print(f"{sessions:,} sessions: measured already", flush=True)
         return
-    # What an earlier stage wrote may have been removed since: then it runs, and is measured, again.
+    # If the output of an earlier stage was removed, that stage runs and is measured again.
     before = STAGES[: STAGES.index(missing[0])]
     for stage in [*(s for s in before if not _finished(work_dir, s)), *missing]:
         print(f"{sessions:,} sessions: {stage} ...", end=" ", flush=True)

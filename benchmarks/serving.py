@@ -1,10 +1,10 @@
-"""Latency of exported repositories, through the real Triton over gRPC, by the rate of requests.
+"""Latency of exported repositories by rate of requests, through the real Triton over gRPC.
 
     python -m benchmarks serving --repository runs/NAME/triton --data runs/NAME/data --rates 200 1000
 
-Sessions are drawn from the test split, without their last event; a rate is held for --seconds, after a
-warm-up. Requests arrive as a Poisson process and do not wait for each other (open_loop.py). With --raw-share
-so many requests name their last item by its raw columns, as if the catalogue had never had it, so that
+Sessions are drawn from the test split, without their last event; each rate is held for --seconds, after a
+warm-up. Requests arrive as a Poisson process and do not wait for each other (open_loop.py). A share of
+--raw-share of them gives the raw columns of the last item, as if it were not in the catalogue, so that
 NVTabular encodes it. This process shares the machine with the server.
 """
 
@@ -55,7 +55,7 @@ def run(options: Namespace) -> None:
     for repository in options.repository:
         exported = require_manifest(repository, "export")
         with TritonServer(repository, Ports.free()) as server:
-            # The first raw item waits for NVTabular; no later one does.
+            # Only the first raw item has to wait for NVTabular to load.
             ask(server.grpc_address, draw(sessions, items, _WARM_UP, options.raw_share), 100.0, _SEED)
             for rate in options.rates:
                 requests = draw(sessions, items, max(1, int(rate * options.seconds)), options.raw_share)
@@ -93,10 +93,10 @@ def run(options: Namespace) -> None:
 
 
 def read_sessions(data: Path) -> list[list[str]]:
-    """Return the ids of the test sessions without their last event, those that have something left.
+    """Return the item ids of the test sessions without their last event; sessions of one event are dropped.
 
     Raises:
-        ConfigError: the folder is not what `m2trec data` wrote.
+        ConfigError: the folder was not written by `m2trec data`.
     """
     files = sorted((data / INTERACTIONS / "test").glob("*.parquet"))
     if not files:
@@ -116,7 +116,7 @@ def read_sessions(data: Path) -> list[list[str]]:
 def raw_items(data: Path) -> dict[str, str]:
     """Return the raw columns of each item as JSON, by its id."""
     items = pq.read_table(data / ITEMS_FILE)
-    # Since when an item is listed is none of its attributes.
+    # The date of listing is not an attribute.
     items = items.drop_columns([name for name in items.column_names if name == LISTED])
     return {str(item.pop("item_id")): json.dumps(item) for item in items.to_pylist()}
 
@@ -124,7 +124,7 @@ def raw_items(data: Path) -> dict[str, str]:
 def draw(
     sessions: list[list[str]], items: dict[str, str], count: int, raw_share: float, seed: int = _SEED
 ) -> list[ModelInferRequest]:
-    """Return requests for sessions drawn at random, some of which give their last item by its attributes."""
+    """Return requests for random sessions, a share of which give the attributes of their last item."""
     generator = np.random.default_rng(seed)
     requests = []
     for index, raw in zip(generator.integers(0, len(sessions), count), generator.random(count), strict=True):

@@ -1,10 +1,10 @@
-"""Does a server hold? Minutes of load, while items come to the catalogue, with the memory after each minute.
+"""Endurance of a server: minutes of load while items are added, with the memory after each minute.
 
     python -m benchmarks soak --repository runs/NAME/triton --data runs/NAME/data --rate 100 --minutes 20
 
-On a copy of the repository. Requests are those of `benchmarks serving`, other ones each minute, a share of
-them with an item that the catalogue has never had; each minute begins with a `m2trec catalog add`. Memory is
-what Triton and its workers have to themselves. The first two minutes fill caches and are not compared.
+Works on a copy of the repository. Requests are those of `benchmarks serving`, different ones each minute; a
+share of them has an item that is not in the catalogue. Each minute begins with a `m2trec catalog add`. Memory
+is the unshared memory of Triton and its workers. The first two minutes fill caches and are not compared.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Where the time of a training step goes, part by part, beside the floor that the machine sets.
+"""Time of each part of a training step, compared with the least time that the machine allows.
 
     python -m benchmarks step-profile -c configs/instacart.yaml
 
-Each part runs forward and backward on the same batches, alone, in turns. Its floor is what its
-multiplications take at the rate of a large matrix product, or its memory traffic at the rate of a large copy,
-whichever is longer; both rates are measured in the same run.
+The parts take turns, each running forward and backward alone on the same batches. The floor of a part is the
+time of its multiplications at the rate of a large matrix product, or that of its memory traffic at the rate
+of a large copy, whichever is longer; both rates are measured in the same run.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ def run(options: Namespace) -> None:
 
 @dataclass
 class Part:
-    """A part of the step.
+    """Measurements of a part of the step.
 
     Attributes:
-        seconds: of each measured step.
-        floating: multiplications and additions, of each step.
-        traffic: bytes that have to be read or written, of each step.
+        seconds: seconds of each measured step.
+        floating: number of multiplications and additions of each step.
+        traffic: number of bytes that must be read or written in each step.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -64,12 +64,12 @@ class Part:
     traffic: list[float] = field(default_factory=list)
 
     def floor(self, flops: float, bandwidth: float) -> float:
-        """Seconds that the machine needs at least, median step."""
+        """Return the least seconds that the machine needs for the median step."""
         return max(statistics.median(self.floating) / flops, statistics.median(self.traffic) / bandwidth)
 
 
 class Profile:
-    """Runs the parts of a step on their own and sums up what they took."""
+    """Runs the parts of a step separately and collects their measurements."""
 
     def __init__(self, data: Prepared) -> None:
         self.data = data
@@ -145,7 +145,7 @@ class Profile:
         self.add("session encoder", sessions, floating=6 * (events * products + attention))
         scoring = targets * (candidates + outputs) * width + candidates * item_width * width
         self.add("head", head, floating=6 * scoring)
-        # AdamW reads and writes weights and two moments and reads the gradient; a row of an item table is
+        # AdamW reads and writes weights and two moments, and reads the gradient. A row of an item table is
         # read and written once, and its gradient is read.
         self.add("optimiser", update, traffic=(7 * weights + 3 * touched) * FLOAT)
         self.add("whole step", whole)
@@ -167,7 +167,7 @@ class Profile:
 
 
 def measure_machine() -> tuple[float, float]:
-    """Return floating-point operations a second of a large product, and bytes a second of a large copy."""
+    """Return the floating-point operations per second of a large product, and bytes per second of a copy."""
     a, b, out = torch.randn(1024, 1024), torch.randn(1024, 1024), torch.empty(1024, 1024)
     source, target = torch.ones(1 << 25), torch.empty(1 << 25)
     product = _best(lambda: torch.mm(a, b, out=out))

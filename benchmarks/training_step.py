@@ -1,9 +1,9 @@
-"""Training throughput of our modes and precisions, side by side on the same batches of preprocessed sessions.
+"""Training throughput of our modes and precisions on the same batches of preprocessed sessions.
 
     python -m benchmarks training-step -c configs/instacart.yaml
 
-Each system sees the same sessions in the same order; they take turns batch by batch, so that whatever else
-the machine does hits all alike.
+Each system sees the same sessions in the same order. They take turns batch by batch, so that other load on
+the machine affects all of them equally.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from m2trec_merlin.training.optimizer import build_optimizer
 
 WARM_UP = 2
 
-#: The first one is what the others are compared with.
+#: The others are compared with the first one.
 SYSTEMS: dict[str, dict[str, Any]] = {
     "causal": {"mode": "causal"},
     "causal, float32": {"mode": "causal", "precision": "float32"},
@@ -51,7 +51,7 @@ def run(options: Namespace) -> None:
 
 
 class System:
-    """A model with its optimiser, and the seconds that its steps took."""
+    """A model with its optimiser, and the seconds of its steps."""
 
     def __init__(self, data: Prepared, settings: dict[str, Any]) -> None:
         config, model = data.config, data.config.model
@@ -78,7 +78,7 @@ class System:
 
 
 def measure(data: Prepared, steps: int, commit: str) -> Records:
-    """Return one record a system."""
+    """Return one record per system."""
     systems = {name: System(data, settings) for name, settings in SYSTEMS.items()}
     targets = []
     for batch in islice(data.loader().batches(0), WARM_UP + steps):

@@ -1,4 +1,4 @@
-"""Columns of events that nobody has to compute beforehand: they are made of the times of events, UTC."""
+"""Derived columns of events: computed from the times of events (UTC), so a table need not have them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-#: From times of events (datetime64[us], NaT where unknown) and which events are the first of their session.
+#: A function of times of events (datetime64[us], NaT where unknown) and a mask of each session's first event.
 Derive = Callable[["pd.Series", np.ndarray], "pd.Series"]
 
 #: What the names of derived columns begin with.
@@ -28,18 +28,18 @@ def weekday(times: pd.Series, first: np.ndarray) -> pd.Series:
 
 
 def log_gap(times: pd.Series, first: np.ndarray) -> pd.Series:
-    """Return log(1 + seconds since the event before), float64; missing at the first event of a session.
+    """Return log(1 + seconds since the previous event), float64; missing at the first event of a session.
 
-    Times that run backwards, as positions may order events otherwise, count as no gap.
+    Times that run backwards count as no gap; this happens where positions order the events.
     """
     seconds = times.diff().dt.total_seconds().where(~first)
     return seconds.clip(lower=0).transform(np.log1p)
 
 
-#: All derived columns. A new one is a function and a line here.
+#: All derived columns. To add one, write a function and add it here.
 DERIVED: dict[str, Derive] = {f"{MARK}hour": hour, f"{MARK}weekday": weekday, f"{MARK}log_gap": log_gap}
 
 
 def is_derived(column: str) -> bool:
-    """Tell whether a column is made rather than read."""
+    """Tell whether a column is derived rather than read from a table."""
     return column.startswith(MARK)

@@ -1,4 +1,4 @@
-"""What all sections of the configuration have in common."""
+"""The base class and common types of all sections of the configuration."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ def _at_home(path: Path) -> Path:
         raise ValueError(str(error)) from None
 
 
-#: What NumPy, Torch and Arrow count in 32 bits.
+#: The most that NumPy, Torch and Arrow count in 32 bits.
 MANY = 2**31 - 1
 
-#: An amount of anything.
+#: A number of things, at least one.
 Count = Annotated[int, Field(ge=1, le=MANY)]
-#: The width of an embedding or a layer; more is a slip of the keyboard, or more memory than there is.
+#: The width of an embedding or a layer; a greater one is a typing error, or needs more memory than there is.
 Width = Annotated[int, Field(ge=1, le=65_536)]
-#: A share that is hidden or left out; what is left must be worth something.
+#: A share that is hidden or left out; some must remain.
 Dropout = Annotated[float, Field(ge=0, le=0.95)]
-#: What a loss counts beside the others.
+#: The weight of a loss relative to others.
 Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
 LONGEST_NAME = 255
 #: A name of a column, a split or a file.
 Name = Annotated[str, Field(max_length=LONGEST_NAME)]
-#: A file or folder; `~` is one's home.
+#: A file or folder; `~` is the home folder.
 SettingPath = Annotated[Path, AfterValidator(_at_home)]
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys and numbers without end are mistakes, values are immutable."""
+    """Base of all sections: unknown keys and infinite numbers are mistakes, and values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="wrap")
     @classmethod
     def _mean_something(cls, values: Any, validate: ModelWrapValidatorHandler[Section]) -> Section:
-        """Refuse what Python would take for a number or a name, and nobody means as one."""
+        """Refuse values that Python would accept but are surely mistakes, such as true for a number."""
         mistakes = [
             InitErrorDetails(
                 type=PydanticCustomError("meaningless", "{what}", {"what": what}), loc=place, input=part
@@ -75,14 +75,14 @@ class Section(BaseModel):
 
 
 def _parts(name: str, value: Any) -> list[tuple[tuple[str | int, ...], Any]]:
-    """Return a value, or the entries of a list, and where they stand."""
+    """Return a value, or each entry of a list, with its location in the section."""
     if not isinstance(value, list):
         return [((name,), value)]
     return [((name, number), entry) for number, entry in enumerate(value)]
 
 
 def _meaningless(value: Any, types: Set[Any]) -> str | None:
-    """Return what is wrong with a value for a setting of these types."""
+    """Return what is wrong with a value for a setting of these types; None if it is fine."""
     if isinstance(value, bool) and bool not in types and types & {int, float}:
         return "expected a number"
     if value == "" and types & {str, Path}:
@@ -91,7 +91,7 @@ def _meaningless(value: Any, types: Set[Any]) -> str | None:
 
 
 def _types(annotation: Any) -> Iterator[Any]:
-    """Yield the types that an annotation is made of."""
+    """Yield an annotation and all types nested in it."""
     yield annotation
     for argument in get_args(annotation):
         yield from _types(argument)

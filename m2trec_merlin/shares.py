@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def percent(part: float, whole: float = 1.0) -> str:
-    """Return a share, never rounded to none or all: "12 %", "0.4 %", "under 0.1 %"."""
+    """Return a share as text, never rounded to none or all: "12 %", "0.4 %", "under 0.1 %"."""
     share = 100 * part / whole if whole else 0.0
     if 0 < share < 0.1:
         return "under 0.1 %"

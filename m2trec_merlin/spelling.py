@@ -1,18 +1,19 @@
-"""How a category is written: one text for one value, whatever file or request it comes from.
+"""The canonical spelling of categories: one text per value, whatever file or request the value comes from.
 
-A file has types or has none, and a program writes a year as 2024 or, next to a gap, as 2024.0. What counts as
-one value is decided here, for each text by itself, and nowhere else:
+Some files have types and some have none, and a program may write a year as 2024 or, in a column with gaps, as
+2024.0. Only this module decides which texts are the same value, looking at each text by itself:
 
-- white space at the ends does not count, and a run of it is one space; letters are composed (Unicode NFC);
-- marks of where a line may break and of the order of bytes, which nobody sees, do not count;
-- a number is written without an exponent, without zeros behind its fraction and without a sign of 0: 12.50,
-  12.5 and 1.25e1 are "12.5". Digits behind leading zeros or a plus are no number: "007" stays;
+- white space at the ends is removed, and a run of white space is one space; letters are composed (Unicode
+  NFC);
+- invisible marks, such as soft hyphens and byte order marks, are removed;
+- a number has no exponent, no trailing zeros in its fraction, and 0 has no sign: 12.50, 12.5 and 1.25e1 are
+  "12.5". Digits after leading zeros or a plus are not a number: "007" stays;
 - true and false are written in small letters;
-- a time of a day is written as UTC, a midnight as its date: 2024-01-05T00:00:00Z is "2024-01-05"; seconds of
-  a time have no zeros behind their fraction: 10:30:00.000 is "10:30:00".
+- a date with a time is written in UTC, midnight as the date alone: 2024-01-05T00:00:00Z is "2024-01-05";
+  seconds have no trailing zeros in their fraction: 10:30:00.000 is "10:30:00".
 
-Ids of items and sessions are not categories, and stay as they are, but for whole numbers in a type of
-fractions (`text_of_id`).
+Ids of items and sessions are not categories and stay as they are, except whole numbers that are held as
+floats or decimals (`text_of_id`).
 """
 
 from __future__ import annotations
@@ -26,17 +27,18 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import TypeGuard
 
-#: Numbers with more digits before the point, or so many zeros behind it, keep an exponent.
+#: Numbers with more digits before the point, or at least this many zeros after it, keep an exponent.
 _LONGEST, _ZEROS = 21, 6
 
-#: Soft hyphen, zero-width space, word joiner, byte order mark. Joiners of letters stay: they change words.
+#: Soft hyphen, zero-width space, word joiner, byte order mark. Joiners of letters stay, as they change words.
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
-#: As tables hold numbers; and with points at thousands: 0.812 is none of these, but one of another writing.
+#: Numbers as tables hold them, and numbers with points at thousands. 0.812 is not one of the latter: its
+#: point must be a decimal point.
 _WRITTEN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WITH_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
-#: Also such as do not break a line, narrow ones among them.
+#: Blanks at thousands, including no-break spaces and narrow ones.
 _BLANK_AT_THOUSANDS = re.compile(r"(?<=[0-9])[ \u00a0\u202f](?=[0-9]{3})")
 _WITH_BLANKS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:[ \u00a0\u202f][0-9]{3})+(?:,[0-9]*)?")
 _WHOLE = re.compile(r"-?[1-9][0-9]*|0")
@@ -49,10 +51,10 @@ _TIME = re.compile(
 
 
 def text_of_id(value: object) -> str:
-    """Return an id as text: whole numbers without a fraction, whatever type holds them.
+    """Return an id as text; a whole number has no fraction, whatever type holds it.
 
-    Of whole numbers, tables with gaps make floats, and databases decimals. Floats of 2^63 and more tell no
-    neighbouring numbers apart, and stay as they are written.
+    Tables with gaps turn whole numbers into floats, and databases turn them into decimals. Floats of 2^63 and
+    more cannot tell neighbouring numbers apart, and stay as they are written.
     """
     if not has_point(value) or has_fraction(value):
         return str(value)
@@ -60,20 +62,20 @@ def text_of_id(value: object) -> str:
 
 
 def has_point(value: object) -> TypeGuard[float | Decimal]:
-    """Tell whether a value is of a type of numbers that may have a fraction."""
+    """Tell whether a value's type is numeric and can hold fractions."""
     return isinstance(value, Decimal) or (isinstance(value, Real) and not isinstance(value, Integral))
 
 
 def has_fraction(value: float | Decimal) -> bool:
-    """Tell whether a number is not whole, as infinity and NaN are not."""
+    """Tell whether a number is not whole; infinity and NaN are not whole."""
     if isinstance(value, Decimal):
-        # The remainder of a decimal has no more digits than its context, which are fewer than Arrow's.
+        # `%` would be limited to the digits of the decimal context, which are fewer than Arrow's.
         return not value.is_finite() or value != value.to_integral_value()
     return value % 1 != 0
 
 
 def json_number(value: Decimal) -> int | float | str:
-    """Return a decimal as JSON has numbers; as text where it is none, or has more digits than a float."""
+    """Return a decimal as a JSON number, or as text if it is not finite or has more digits than a float."""
     if not value.is_finite():
         return str(value)
     if not has_fraction(value):
@@ -83,7 +85,7 @@ def json_number(value: Decimal) -> int | float | str:
 
 
 def spell(text: str) -> str:
-    """Return the one text of the category that a text stands for; empty if it says nothing."""
+    """Return the canonical spelling of a category; empty for a blank text."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text.translate(_UNSEEN))
     text = " ".join(text.split())
@@ -100,14 +102,14 @@ def spell(text: str) -> str:
 
 
 def spell_json(value: str | float | bool) -> str:
-    """Return the text of the category that a JSON scalar stands for."""
+    """Return the canonical spelling of a category that is given as a JSON scalar."""
     return spell(value if isinstance(value, str) else json.dumps(value))
 
 
 def with_point(number: str) -> str:
-    """Return a number with a decimal comma as Python writes it; in quotes if points part no thousands.
+    """Return a number with a decimal comma as Python writes it; in quotes if points are not at thousands.
 
-    Blanks may part them, too, as in 1 299,00.
+    Blanks may separate thousands, too, as in 1 299,00.
     """
     if _WITH_BLANKS.fullmatch(number.strip()):
         number = _BLANK_AT_THOUSANDS.sub("", number)
@@ -117,7 +119,7 @@ def with_point(number: str) -> str:
 
 
 def number_in(text: str, decimal: str = ".") -> float | None:
-    """Return the finite number that a text is; None if it is none. With "," points part thousands."""
+    """Return the finite number that a text holds, or None; with decimal ",", points separate thousands."""
     written = (with_point(text) if decimal == "," else text).strip()
     number = float(written) if _WRITTEN.fullmatch(written) else math.inf
     return number if math.isfinite(number) else None

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Install a wheel where nothing of this checkout is, and use it: everything with the versions that the wheel carries,
-# from raw tables to an answer of Triton, the library, the page, a configuration for other tables; and the client alone.
+# Install a wheel outside of this checkout and use it: with all dependencies in the versions that the wheel pins, from
+# raw tables to an answer of Triton, the library, the page and a configuration for other tables; then the client alone.
 #
-# release/check_install.sh PYTHON UV WHEEL   each a path; what they leave is removed
+# release/check_install.sh PYTHON UV WHEEL   each a path; all files created are removed
 set -eu
 python=$1 uv=$2 wheel=$3
 configuration=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)/tiny.yaml

@@ -1,6 +1,7 @@
-"""The two NVTabular workflows: items to catalogue rows, interactions to sessions of rows.
+"""The two NVTabular workflows: items become catalogue rows, interactions become sessions of these rows.
 
-Installed as `m2trec_merlin.workflows`; `python workflows/items.py` runs from a bare checkout, too.
+The package is installed as `m2trec_merlin.workflows`; `python workflows/items.py` also runs from a bare
+checkout.
 """
 
 from __future__ import annotations
@@ -18,5 +19,5 @@ def _load_workflow(directory: Path) -> Any:
 
 
 merlin_adapter.prepare_merlin()
-# Scripts of before workflows were stored as data look for it there.
+# Scripts written before workflows were stored as data import `load_workflow` from `merlin_adapter`.
 merlin_adapter.load_workflow = _load_workflow  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
-"""The items workflow: raw attributes become ids and numbers, and all items become the catalogue.
+"""The items workflow: encode the raw attributes of all items as ids and numbers, which make the catalogue.
 
-Each kind of attribute composes the operators of its own branch (`m2trec_merlin/attributes/`). There are no id
-features: the item's id is carried along, never encoded. The same fitted workflow encodes the catalogue and,
-in the server, the raw attributes of items that the catalogue never had.
+Each kind of attribute (`m2trec_merlin/attributes/`) composes its own branch of operators. Item ids are no
+features: they are carried along, never encoded. The fitted workflow encodes the catalogue and, in the server,
+the raw attributes of items that are not in the catalogue.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # Run as a script, perhaps where nothing is installed: this checkout is the package.
+    # As a script, this may run where the package is not installed: import it from this checkout.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from m2trec_merlin.preprocessing.scripts import run_items
 
@@ -30,16 +30,17 @@ from m2trec_merlin.attributes.base import Node
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.merlin_adapter import OperatorChain
 
-#: Of the workflows that have encoded something.
+#: The operator chain of each workflow that has encoded items in this process.
 _CHAINS: WeakKeyDictionary[Workflow, OperatorChain] = WeakKeyDictionary()
 
 
 def items_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
-    """Compose the workflow that encodes raw attributes; fit it on the items seen in training only.
+    """Compose the workflow that encodes raw attributes; fit it only on items that occur in training.
 
     Args:
-        attributes: of a valid configuration, one output column each; attributes may share a source column.
-        storage: folder in which fitting keeps the category vocabularies until the workflow is saved.
+        attributes: the attributes of a valid configuration. Each gives one output column; several may read
+            the same source column.
+        storage: the folder where fitting keeps the category vocabularies until the workflow is saved.
     """
     outputs: Node = [ITEM_ID] >> AddTags([Tags.ITEM_ID])
     for encoded in encoded_groups(attributes, storage):
@@ -48,7 +49,7 @@ def items_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
 
 
 def encoded_groups(attributes: Sequence[Attribute], storage: Path) -> Iterator[Node]:
-    """Compose the operators of each group of attributes that share a vocabulary; see `items_workflow`."""
+    """Yield one node of operators per group of attributes that share a vocabulary; see `items_workflow`."""
     by_name = {attribute.name: attribute for attribute in attributes}
     groups: dict[str, list[Attribute]] = {}
     for attribute in attributes:
@@ -58,7 +59,7 @@ def encoded_groups(attributes: Sequence[Attribute], storage: Path) -> Iterator[N
 
 
 def _sources(attributes: Sequence[Attribute]) -> Node:
-    """The raw columns, renamed to the attributes that read them."""
+    """Return a node of the raw columns, each renamed to the attribute that reads it."""
     columns: Node = [attributes[0].source_column] >> Rename(name=attributes[0].name)
     for attribute in attributes[1:]:
         columns = columns + ([attribute.source_column] >> Rename(name=attribute.name))
@@ -66,18 +67,18 @@ def _sources(attributes: Sequence[Attribute]) -> Node:
 
 
 def encode_items(workflow: Workflow, frame: pd.DataFrame) -> pd.DataFrame:
-    """Encode raw items with a fitted workflow: the catalogue's rows and a request's items alike.
+    """Encode raw items with a fitted workflow, be they rows of the catalogue or items of a request.
 
     Args:
-        workflow: from `items_workflow`, fitted or loaded.
-        frame: raw items, one a line; columns that it lacks count as missing, others are ignored.
+        workflow: a workflow from `items_workflow`, fitted or loaded.
+        frame: the raw items, one per row. Absent columns count as missing values; extra ones are ignored.
 
     Returns:
-        A frame of `item_id` and one column per attribute, in the order of `frame`: int64 ids, arrays of
-        int64 ids, float32 numbers, arrays of float32 numbers.
+        A frame of `item_id` and one column per attribute, rows in the order of `frame`. Depending on the
+        attribute, values are int64 ids, arrays of int64 ids, float32 numbers or arrays of float32 numbers.
 
     Raises:
-        DataError: a vector is not of its size.
+        DataError: a vector does not have the configured size.
     """
     raw = frame.reset_index(drop=True)
     if not len(raw):

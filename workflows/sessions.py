@@ -1,9 +1,9 @@
-"""The sessions workflow: interactions become sessions, lists of catalogue rows.
+"""The sessions workflow: interactions become sessions, which are lists of catalogue rows.
 
     interactions -> number sessions -> join catalogue rows -> sort and group -> slice -> filter -> sessions
 
-Sessions keep the order in which a part first mentions them. Attributes of events are encoded first, as those
-of items are in the items workflow, and then grouped and sliced as the rows are.
+Within a part of the data, sessions keep the order of their first mention. Attributes of events are encoded
+first, like attributes of items in the items workflow; then they are grouped and sliced like the rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # Run as a script, perhaps where nothing is installed: this checkout is the package.
+    # As a script, this may run where the package is not installed: import it from this checkout.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from m2trec_merlin.preprocessing.scripts import run_sessions
 
@@ -37,7 +37,7 @@ EVENT_COLUMNS = (SESSION_ID, ITEM_ID, POSITION)
 
 
 class NumberSessions(Operator):
-    """Add the column `session`: 0, 1, 2, ... in the order in which a part first mentions its sessions."""
+    """Add the column `session`, which numbers the sessions of a part 0, 1, 2, ... by first mention."""
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
         """Return the frame with the new column."""
@@ -45,7 +45,7 @@ class NumberSessions(Operator):
         return frames.with_columns(df, {"session": frames.number(df[SESSION_ID])})
 
     def column_mapping(self, col_selector: ColumnSelector) -> dict[str, list[str]]:
-        """All columns, and the new one made of `session_id`."""
+        """Map every column to itself, and the new column to `session_id`."""
         return {**super().column_mapping(col_selector), "session": [SESSION_ID]}
 
     def _compute_dtype(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
@@ -55,13 +55,13 @@ class NumberSessions(Operator):
 
 
 class JoinRows(JoinExternal):
-    """NVTabular's JoinExternal for the rows of a catalogue; events of unknown items are dropped.
+    """Add the catalogue row of each event's item, as NVTabular's JoinExternal; drop events of unknown items.
 
-    Upstream merges each part with the table anew and sorts the result; here the table is indexed once for all
-    parts.
+    Upstream merges the table with each part again and sorts the result; here the table is indexed once for
+    all parts.
 
     Args:
-        rows: `item_id`, distinct, and `row`.
+        rows: a table of distinct `item_id` and their `row`.
     """
 
     def __init__(self, rows: pd.DataFrame) -> None:
@@ -70,7 +70,7 @@ class JoinRows(JoinExternal):
         self.rows = rows["row"].to_numpy()
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
-        """Return the events of known items with their rows."""
+        """Return the events of known items, with their catalogue rows."""
         frames = frames_of(df)
         positions = frames.find(df[ITEM_ID], self.index)
         known = positions >= 0
@@ -83,13 +83,13 @@ class JoinRows(JoinExternal):
 
 
 class GroupSessions(Groupby):
-    """NVTabular's Groupby into `row_list`, `row_count` and more lists, in the order of the session numbers.
+    """Group events to one line per session, as NVTabular's Groupby, in the order of the session numbers.
 
-    Upstream sorts, and calls Python once for every session. Here a part that is in order is not sorted, and
-    each column is cut into lists as a whole.
+    The columns are `row_list`, `row_count` and further lists. Upstream sorts, and calls Python once per
+    session. Here a part in order is not sorted, and each column is cut into lists at once.
 
     Args:
-        more: columns that become lists NAME_list besides.
+        more: names of further columns that become lists NAME_list.
     """
 
     def __init__(self, more: Sequence[str] = ()) -> None:
@@ -102,7 +102,7 @@ class GroupSessions(Groupby):
 
     @property
     def dependencies(self) -> list[str]:
-        """None besides the incoming columns: upstream looks for the keys among the raw ones only."""
+        """No dependencies but the incoming columns: upstream looks for the keys among raw columns only."""
         return []
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
@@ -111,7 +111,7 @@ class GroupSessions(Groupby):
 
 
 class LastEvents(ListSlice):
-    """Keep the last events of each session, in all lists; other columns stay, which upstream drops."""
+    """Keep the last events of each session, in all list columns; upstream drops the other columns."""
 
     def __init__(self, events: int) -> None:
         super().__init__(-events)
@@ -136,7 +136,7 @@ def _is_list(column: str) -> bool:
 
 
 class AtLeast:
-    """Keep rows whose `column` is at least `minimum`: a filter for `nvtabular.ops.Filter`, savable."""
+    """A savable filter for `nvtabular.ops.Filter`: keep rows whose `column` is at least `minimum`."""
 
     def __init__(self, column: str, minimum: int) -> None:
         self.column = column
@@ -155,16 +155,16 @@ def sessions_workflow(
     as_they_are: Sequence[str] = (),
     storage: Path = Path(),
 ) -> Workflow:
-    """Compose the workflow; without attributes of events it has nothing to fit.
+    """Compose the sessions workflow; without attributes of events it has nothing to fit.
 
     Args:
-        rows: `item_id` and `row`, the catalogue row of each item.
-        min_length: drop sessions with fewer events.
-        max_length: keep the last so many events of each session; None keeps all, since in evaluation every
-            prefix of a session counts.
-        attributes: of events; to be fitted on those of training.
-        as_they_are: further columns of the events, which are not encoded.
-        storage: folder in which fitting keeps vocabularies until the workflow is saved.
+        rows: a table of `item_id` and `row`, the catalogue row of each item.
+        min_length: the fewest events of a session; shorter sessions are dropped.
+        max_length: the number of events kept at the end of each session. None keeps all, because evaluation
+            counts every prefix of a session.
+        attributes: the attributes of events, to be fitted on training events.
+        as_they_are: names of further columns of the events, which are not encoded.
+        storage: the folder where fitting keeps vocabularies until the workflow is saved.
     """
     events: Node = [*EVENT_COLUMNS, *as_they_are]
     for encoded in encoded_groups(attributes, storage):
@@ -179,12 +179,12 @@ def sessions_workflow(
 def events_workflow(
     attributes: Sequence[Attribute], storage: Path, only: Sequence[str] | None = None
 ) -> Workflow:
-    """Compose the part of the sessions workflow that encodes attributes of events, which a server needs.
+    """Compose the part of the sessions workflow that a server needs: it encodes attributes of events.
 
     Args:
-        attributes: of events.
+        attributes: the attributes of events.
         storage: see `sessions_workflow`.
-        only: names of those that are wanted; who shares a vocabulary with one comes along. None for all.
+        only: names of the attributes to encode, besides those that share a vocabulary with one; None: all.
     """
     by_name = {attribute.name: attribute for attribute in attributes}
     owners = {a.vocabulary_owner(by_name) for a in attributes if only is None or a.name in only}

@@ -1,11 +1,11 @@
-"""Fitted workflows on disk, as data: what was configured, and what its operators learned.
+"""Save fitted workflows as plain data, and load them again.
 
-NVTabular's own format is a pickle, which runs code when it is read. Here nothing is read but JSON, Parquet
-and files of tokenizers, from which the same workflow is composed again:
+NVTabular's own format is a pickle, which runs code when it is read. A folder written here holds only JSON,
+Parquet and tokenizer files, from which the same workflow is composed again:
 
 ```
 workflow.json               settings of the attributes; names and types of the raw columns
-OPERATOR/COLUMN.ENDING      what an operator learned of a column; the operator says what, and in which form
+OPERATOR/COLUMN.ENDING      what an operator learned from a column; content and format are up to the operator
 ```
 """
 
@@ -29,20 +29,20 @@ from m2trec_merlin.workflows.items import items_workflow
 SETTINGS = "workflow.json"
 
 
-#: Composes a workflow of attributes and a folder to keep vocabularies in.
+#: A function that composes a workflow from attributes and a folder for their vocabularies.
 Compose = Callable[[Sequence[Attribute], Path], Workflow]
 
 
 def save_workflow(workflow: Workflow, attributes: Sequence[Attribute], directory: Path) -> None:
-    """Write a fitted workflow.
+    """Write a fitted workflow into a folder.
 
     Args:
-        workflow: from `items_workflow` or `sessions_workflow`, fitted.
-        attributes: that it was composed of.
-        directory: is made; an operator's folder must not be there yet.
+        workflow: a fitted workflow from `items_workflow` or `sessions_workflow`.
+        attributes: the attributes that it was composed of.
+        directory: the folder to write, created if needed.
 
     Raises:
-        TypeError: an operator that learns does not say what it learned.
+        TypeError: an operator that learns does not implement `Learning`.
     """
     inputs = [_describe(column) for column in workflow.input_schema]
     settings = [attribute.preprocessing_settings() for attribute in attributes]
@@ -55,11 +55,11 @@ def save_workflow(workflow: Workflow, attributes: Sequence[Attribute], directory
 
 
 def load_workflow(directory: Path, compose: Compose = items_workflow) -> Workflow:
-    """Compose again what `save_workflow` wrote; afterwards the files are not needed any more.
+    """Load a workflow that `save_workflow` wrote; transforming does not need the files afterwards.
 
     Args:
-        directory: that it was written into.
-        compose: what a workflow of these attributes is made by, or that part of one that is wanted.
+        directory: the folder that `save_workflow` wrote.
+        compose: the function that composes the workflow from its attributes, or only a part of it.
 
     Raises:
         ArtifactError: a file is missing or damaged.
@@ -68,19 +68,19 @@ def load_workflow(directory: Path, compose: Compose = items_workflow) -> Workflo
     with reading(directory / SETTINGS, "preprocess"):
         attributes = [parse_attribute(**settings) for settings in content["attributes"]]
         inputs = Schema([_column(**column) for column in content["inputs"]])
-    # A workflow that is loaded is never fitted, so nothing is kept in its storage.
+    # A loaded workflow is never fitted, so it writes nothing into its storage folder.
     workflow = compose(attributes, directory).fit_schema(inputs)
     read_learned(workflow, directory)
-    # Once more: sizes of vocabularies are part of the schema.
+    # Fit the schema again, as it contains the sizes of the vocabularies.
     return workflow.fit_schema(inputs)
 
 
 def read_learned(workflow: Workflow, directory: Path) -> None:
-    """Let a workflow take over what the operators of a saved one learned.
+    """Load what the operators of a saved workflow learned into another workflow.
 
     Args:
-        workflow: of the same attributes, its schema fitted.
-        directory: where `save_workflow` wrote the other one.
+        workflow: a workflow of the same attributes, its schema fitted.
+        directory: the folder that `save_workflow` wrote.
 
     Raises:
         ArtifactError: a file is missing or damaged.
@@ -92,10 +92,10 @@ def read_learned(workflow: Workflow, directory: Path) -> None:
 
 
 def learning_operators(workflow: Workflow) -> Iterator[tuple[Learning, list[str]]]:
-    """Yield the operators that learn, and the columns that they learn of.
+    """Yield each operator that learns, with the names of the columns that it learns from.
 
     Raises:
-        TypeError: one does not say what it learned.
+        TypeError: an operator that learns does not implement `Learning`.
     """
     for node in Graph.get_nodes_by_op_type([workflow.output_node], StatOperator):
         if not isinstance(node.op, Learning):

@@ -1,1 +1,1 @@
-"""What all benchmarks and experiments are built on: parse, prepare, keep, publish, plot."""
+"""The common parts of all benchmarks and experiments: parse, prepare, keep, publish, plot."""

@@ -1,4 +1,4 @@
-"""From a name on the command line to the module that does it."""
+"""Run the benchmark or experiment that the command line names."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from m2trec_merlin.errors import ConfigError, message_of
 
 @dataclass(frozen=True)
 class Member:
-    """One benchmark or experiment, as the table of its folder has it.
+    """One benchmark or experiment, an entry in the table of its folder.
 
     Attributes:
-        name: on the command line.
-        question: what it answers, in one line.
-        module: that does it, below the folder; a `Program`.
+        name: name on the command line.
+        question: the question that it answers, in one line.
+        module: name of its module below the folder; a `Program`.
     """
 
     name: str
@@ -30,17 +30,17 @@ class Member:
 
 
 class Program(Protocol):
-    """What the module of a member holds; its docstring is the description that `--help` shows."""
+    """The interface of a member's module; `--help` shows its docstring as the description."""
 
     def options(self, parser: Parser) -> None:
-        """Declare the options; those that several members have are methods of the parser."""
+        """Declare the options; the parser has methods for those that several members share."""
 
     def run(self, options: Namespace) -> int | None:
-        """Do it; `options.stamp` says when, by what and with which code. Returns the exit status."""
+        """Run it and return the exit status; `options.stamp` is the stamp of its results."""
 
 
 def main(folder: str, members: Sequence[Member], arguments: Sequence[str] | None = None) -> int:
-    """Run the member that the first word names, or list all; returns the exit status.
+    """Run the member that the first word names, or list all members; return the exit status.
 
     Raises:
         ConfigError: there is no such member.
@@ -65,7 +65,7 @@ def main(folder: str, members: Sequence[Member], arguments: Sequence[str] | None
 
 
 def program(folder: str, members: Sequence[Member], arguments: Sequence[str] | None = None) -> int:
-    """Do what `main` does; errors of ours are one message, without a traceback."""
+    """Call `main`, and print our own errors as a message without a traceback."""
     try:
         return main(folder, members, arguments)
     except Exception as error:

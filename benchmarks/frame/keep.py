@@ -1,4 +1,4 @@
-"""Finished parts of a long run, so that one that was killed goes on after them."""
+"""Keep finished parts of a long run, so that a run that was killed continues after them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class Store(Generic[T]):
-    """A folder with one JSON file for each result: the result, and the key of all that it depends on.
+    """A folder with one JSON file per result, which holds the result and a key of its inputs.
 
     Args:
-        folder: of the files.
+        folder: folder of the files.
         kind: dataclass of the results.
     """
 
@@ -27,11 +27,11 @@ class Store(Generic[T]):
         self._reader: TypeAdapter[T] = TypeAdapter(kind)
 
     def read(self, name: str, depends: Any) -> T | None:
-        """Return a kept result, or None if there is none or it was made of something else.
+        """Return a kept result, or None if there is none or it was made from other inputs.
 
         Args:
-            name: of the result.
-            depends: whatever it depends on, as JSON can hold it.
+            name: name of the result.
+            depends: all inputs of the result, as values of JSON.
         """
         path = self._folder / f"{name}.json"
         if not path.is_file():
@@ -42,11 +42,11 @@ class Store(Generic[T]):
         return self._reader.validate_python(content["result"])
 
     def write(self, name: str, depends: Any, result: T) -> None:
-        """Keep a result, all or nothing."""
+        """Keep a result; the file is written atomically."""
         content = {"key": fingerprint(depends), "result": asdict(result)}  # type: ignore[call-overload]
         atomic_write(self._folder / f"{name}.json", json.dumps(content, indent=1))
 
     def all(self) -> list[T]:
-        """Return every kept result by name, whatever it was made of."""
+        """Return every kept result in the order of names, whatever its inputs."""
         paths = sorted(self._folder.glob("*.json"))
         return [self._reader.validate_python(read_json(path)["result"]) for path in paths]

@@ -1,4 +1,4 @@
-"""The command line of a member: options that several have are spelled once, here."""
+"""The command line of a benchmark or experiment; options that several of them share are defined here."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 class Parser(ArgumentParser):
-    """Reads the options of one member; every member has `--output`.
+    """Parser of the options of one benchmark or experiment; all of them have `--output`.
 
     Args:
         folder: `benchmarks` or `experiments`.
-        name: of the member.
-        description: what `--help` begins with.
+        name: name of the benchmark or experiment.
+        description: text at the beginning of `--help`.
     """
 
     def __init__(self, folder: str, name: str, description: str) -> None:
@@ -38,13 +38,13 @@ class Parser(ArgumentParser):
         self.add_how("--output", type=Path, default=results, help="folder of the results")
 
     def add_config(self, default: str) -> None:
-        """Add the options that `read` makes a configuration of."""
+        """Add the options from which `read` makes a configuration."""
         self.add_argument("-c", "--config", type=Path, default=Path(default), help=f"default: {default}")
         self.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting")
         self.add_how("--work-dir", type=Path, help="folder of the run, if not the configured one")
 
     def add_export(self) -> None:
-        """Add `--repository` and `--data`, of one exported run."""
+        """Add `--repository` and `--data`, for an exported run."""
         self.add_argument("--repository", type=Path, required=True, help="folder that `m2trec export` wrote")
         self.add_argument("--data", type=Path, required=True, help="folder that `m2trec data` wrote")
 
@@ -53,15 +53,15 @@ class Parser(ArgumentParser):
         self.add_argument("--seeds", type=int, nargs="+", default=default, help=help)
 
     def add_force(self) -> None:
-        """Add `--force`, for members that keep what is finished."""
+        """Add `--force`, for benchmarks that keep finished parts."""
         self.add_how("--force", action="store_true", help="do again what was already finished")
 
     def add_how(self, *names: str, **settings: Any) -> None:
-        """Add an option that is about the way and not about the result: it is no part of the stamp."""
+        """Add an option that does not affect the result, and so is not part of the stamp."""
         self._how.add(self.add_argument(*names, **settings).dest)
 
     def add_preset(self, name: str, help: str, **defaults: Any) -> None:
-        """Add an option that stands for others; what else is on the command line counts more."""
+        """Add an option that stands for several others, which the command line can still override."""
         self.add_how(name, action="store_true", help=help)
         self._presets[name.removeprefix("--")] = defaults
 
@@ -75,7 +75,7 @@ class Parser(ArgumentParser):
         return options
 
     def spell(self, options: Namespace) -> str:
-        """Return the command that gives the same results, defaults spelled out."""
+        """Return the command that gives the same results, including defaults."""
         words = self.prog.split()
         for action in self._actions:
             value = getattr(options, action.dest, None)
@@ -94,7 +94,7 @@ def read(options: Namespace) -> Config:
     """Return the configuration that the options name.
 
     Raises:
-        ConfigError: it cannot be read or has mistakes.
+        ConfigError: the configuration cannot be read or has mistakes.
     """
     work_dir = [f"work_dir={options.work_dir}"] if options.work_dir else []
     return read_config(options.config, [*options.set, *work_dir])
@@ -107,17 +107,17 @@ def choose(
     fits: Callable[[str, str], bool],
     kind: str,
 ) -> list[T]:
-    """Return the things that one of the names fits, ignoring case, in their order; all without names.
+    """Return the things that match one of the names, ignoring case, in their order; all things if no names.
 
     Args:
-        things: to choose from.
-        names: of those wanted.
-        label: the whole name of a thing.
-        fits: of whole and wanted name, such as `str.startswith`.
-        kind: what one is called.
+        things: things to choose from.
+        names: wanted names.
+        label: function that returns a thing's whole name.
+        fits: whether a whole and a wanted name match, such as `str.startswith`.
+        kind: what a thing is called in messages.
 
     Raises:
-        ConfigError: a name fits none.
+        ConfigError: a name matches nothing.
     """
     chosen: set[str] = set()
     for name in names or map(label, things):

@@ -1,4 +1,4 @@
-"""Lines in panels, in one style."""
+"""Draw line plots in panels, all in one style."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Panel:
     """One pair of axes.
 
     Attributes:
-        x: name of the axis.
-        y: name of the axis.
-        lines: points by name.
-        title: above it.
-        logarithmic: of "x", "y", "xy"; linear ones that are not `loose` begin at 0 in y.
-        loose: the y axis begins wherever the points do.
+        x: label of the x axis.
+        y: label of the y axis.
+        lines: points of each line, by name.
+        title: title above the panel.
+        logarithmic: the logarithmic axes: "x", "y", "xy" or "". A linear y axis begins at 0 unless `loose`.
+        loose: whether the y axis begins near the lowest point.
         levels: horizontal lines, by name.
-        slope: a further line of small dots.
-        notes: words at points.
+        slope: a further, dotted line, by name.
+        notes: texts at points.
     """
 
     x: str
@@ -40,7 +40,7 @@ class Panel:
 
 
 def draw(*panels: Panel) -> str:
-    """Return panels beside each other as SVG."""
+    """Return panels side by side as SVG."""
     figure = Figure(figsize=(max(7.5, 5.0 * len(panels)), 4.2), layout="constrained")
     for panel, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
         for name, points in panel.lines.items():

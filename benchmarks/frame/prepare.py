@@ -1,6 +1,6 @@
-"""A configuration's data, preprocessed if they are not yet, and models trained on them.
+"""Preprocess the data of a configuration if needed, and train models on them.
 
-All calls of the product's steps are here: what they tell while they run is one decision.
+All calls of the product's steps are here, so that their progress is shown in one way.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ K = 20
 
 @dataclass(frozen=True)
 class Prepared:
-    """Preprocessed data of a configuration, read when they are asked for."""
+    """The preprocessed data of a configuration, read on first use."""
 
     config: Config
 
     @property
     def run(self) -> Run:
-        """Where everything lies."""
+        """The run of the configuration."""
         return Run(self.config)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What `m2trec preprocess` says of its results."""
+        """The manifest of `m2trec preprocess`."""
         return require_manifest(self.run.preprocessed, "preprocess")
 
     @property
     def max_length(self) -> int:
-        """Events that a training session keeps."""
+        """The most events of a training session."""
         length: int = self.manifest["sessions"]["train"][LONGEST_SESSION]
         return length
 
@@ -75,7 +75,7 @@ class Prepared:
 
     @cached_property
     def known(self) -> Known:
-        """What is known when test sessions come."""
+        """The sessions known before the test sessions."""
         return known_before(self.run, self.catalogue)
 
     def prefixes(self, split: str, size: int | None = None) -> Prefixes:
@@ -84,12 +84,12 @@ class Prepared:
         return scored_prefixes(sessions, self.config.evaluation, size, self.config.seed)
 
     def loader(self) -> SessionLoader:
-        """Return batches of training sessions as training sees them."""
+        """Return a loader of training sessions in the batches of training."""
         return SessionLoader(self.run.sessions("train"), self.batch_size, self.config.seed)
 
     @property
     def batch_size(self) -> int:
-        """Sessions a step, as training takes them."""
+        """The number of sessions per training step."""
         return self.config.training.batch_of(count_sessions(session_files(self.run.sessions("train"))))
 
     def rank(
@@ -98,12 +98,12 @@ class Prepared:
         prefixes: Prefixes,
         progress: Progress = SILENT,
     ) -> Outcome:
-        """Rank as `m2trec evaluate` does."""
+        """Rank items after prefixes as `m2trec evaluate` does."""
         return evaluate(scorer, prefixes, self.catalogue, self.config.evaluation, progress=progress)
 
 
 def prepare(config: Config) -> Prepared:
-    """Run `m2trec data` and `m2trec preprocess` where they have not run."""
+    """Run `m2trec data` and `m2trec preprocess` if their results are not current."""
     with TerminalProgress() as progress:
         prepare_data(config, progress=progress)
         preprocess(config, progress=progress)
@@ -111,7 +111,7 @@ def prepare(config: Config) -> Prepared:
 
 
 def train_model(config: Config, console: Console) -> Path:
-    """Train a model, or go on with it; returns its folder."""
+    """Train a model, or continue its training; return its folder."""
     with TerminalProgress(console) as progress:
         return train(config, progress=progress)
 
@@ -127,12 +127,12 @@ def as_served(
     """Return a trained model in the mixture that `m2trec tune` chooses on validation, or has chosen.
 
     Args:
-        config: of the model.
-        data: that it was trained on.
-        model: as a scorer.
-        console: where progress is shown.
-        listed: bool [N + 1], items that are taken for listed after training; default: those of the catalogue.
-        before: the split whose sessions come.
+        config: the configuration of the model.
+        data: the data that it was trained on.
+        model: the trained model as a scorer.
+        console: the console for progress.
+        listed: mask of items that count as listed after training, bool [N + 1]; default: the catalogue's.
+        before: the split to be scored; earlier sessions are known.
 
     Raises:
         ConfigError: `serving.mixture` leaves the model alone.
@@ -157,11 +157,11 @@ def hit_and_mrr_at_20(
     """Return HIT@20 and MRR@20 on some prefixes, by the definitions of `m2trec evaluate`.
 
     Args:
-        scorer: ranks items.
-        prefixes: with their targets.
-        catalogue: of the run.
-        candidates: bool [N + 1], the only items to rank; all without it.
-        settings: of the evaluation.
+        scorer: the scorer of items.
+        prefixes: the prefixes with their targets.
+        catalogue: the catalogue of the run.
+        candidates: mask of the items to rank, bool [N + 1]; default: all.
+        settings: further settings of the evaluation.
     """
     wanted = EvaluationConfig(ks=[K], baselines=[], **settings)
     return hit_and_mrr(evaluate(scorer, prefixes, catalogue, wanted, candidates=candidates), K)

@@ -1,4 +1,4 @@
-"""Results as committed: records or rows as JSON, and a page that says how they were made."""
+"""Write results to be committed: records or rows as JSON, and a page that says how they were made."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Record:
     """One measured number.
 
     Attributes:
-        system: what was measured.
-        data: on which data.
-        measure: what of it.
-        value: the number; None if it has none, such as the time to a quality that was never reached.
-        unit: of the value.
-        ratio_to_ours: of a time, that system's seconds divided by ours: above 1 ours is faster.
-        commit: of the code that was measured.
+        system: the system that was measured.
+        data: the data that it was measured on.
+        measure: the quantity that was measured.
+        value: the number; None if there is none, such as the time to a quality that was never reached.
+        unit: unit of the value.
+        ratio_to_ours: for a time, that system's seconds divided by ours: above 1 ours is faster.
+        commit: commit of the measured code.
     """
 
     system: str
@@ -48,19 +48,19 @@ class Records(list[Record]):
     def add(
         self, system: str, measure: str, value: float | None, unit: str, ratio: float | None = None
     ) -> None:
-        """Append one."""
+        """Append a record."""
         self.append(Record(system, self._data, measure, value, unit, ratio, self._commit))
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """How results came about.
+    """A record of how results were made.
 
     Attributes:
-        commit: of the code when it started, whatever is edited meanwhile.
-        command: that gives the same results.
-        cores: that the process may use.
-        load: average of the minute before it started: how busy others kept the machine.
+        commit: commit of the code at the start, whatever is edited meanwhile.
+        command: command that gives the same results.
+        cores: number of cores that the process may use.
+        load: load average of the minute before the start: how busy other processes kept the machine.
     """
 
     commit: str
@@ -70,7 +70,7 @@ class Stamp:
 
     @classmethod
     def now(cls, command: str) -> Stamp:
-        """Return the stamp of something that starts now."""
+        """Return the stamp of a command that starts now."""
         return cls(commit(), command, usable_cores(), round(os.getloadavg()[0], 1))
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ def commit(folder: Path = ROOT) -> str:
 
 
 def usable_cores() -> int:
-    """Return how many CPU cores this process may use: fewer than the machine has under `taskset`."""
+    """Return how many CPU cores this process may use; under `taskset`, fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -104,16 +104,16 @@ def publish(
     parts: Sequence[str] = (),
     plots: Mapping[str, str] | None = None,
 ) -> str:
-    """Write NAME.json, NAME.md and the plots, each all or nothing.
+    """Write NAME.json, NAME.md and the plots, each file atomically.
 
     Args:
         output: folder of the results.
-        name: of the files.
-        results: records, or rows of columns of their own, which get a line of JSON each.
-        stamp: of the run.
-        title: of the page.
-        parts: paragraphs and tables of the page; by default a table with a line a record.
-        plots: SVG by what stands between NAME and `.svg`.
+        name: name of the files.
+        results: records, or rows with any columns, which are written as one line of JSON each.
+        stamp: stamp of the run.
+        title: title of the page.
+        parts: paragraphs and tables of the page; default: a table with one line per record.
+        plots: plots as SVG, by the part of the file's name between NAME and `.svg`.
 
     Returns:
         The text of the page.
@@ -134,14 +134,14 @@ def publish(
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int | None = None) -> str:
-    """Return a Markdown table; of its columns the first `left` are aligned left, the others right."""
+    """Return a Markdown table with the first `left` columns aligned left, the others right."""
     marks = ["---" if left is None or column < left else "---:" for column in range(len(heads))]
     lines = [f"| {' | '.join(heads)} |", f"|{'|'.join(marks)}|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def markdown(records: Sequence[Record]) -> str:
-    """Return a table with a line a record."""
+    """Return a Markdown table with one line per record."""
     return table(
         ["system", "data", "measure", "value", "unit", "ratio to ours"],
         [[r.system, r.data, r.measure, _number(r.value), r.unit, _number(r.ratio_to_ours)] for r in records],

@@ -1,1 +1,1 @@
-"""Measurements on a machine with a GPU that is at hand for half an hour, and what has to be brought there."""
+"""Measurements on a machine with a GPU that is available for half an hour, and the kit to take there."""

@@ -1,4 +1,4 @@
-"""Items and events of any number, made on the spot: what preprocessing is timed on."""
+"""Generate any number of items and events, to time preprocessing."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _LENGTH, _WORDS = 8, 6
 def write_shop(folder: Path, n_items: int, n_events: int, n_parts: int) -> Config:
     """Write `data/` of a run as `m2trec data` does, and return the configuration that reads it.
 
-    Titles are six words of a Zipf law, sessions have eight events, items are drawn by a Zipf law; the events
-    of a part are in the order of time, as in a log.
+    Titles are six words drawn by a Zipf law; sessions have eight events, whose items are drawn by a Zipf law.
+    The events of a part are in order of time, as in a log.
     """
     generator = np.random.default_rng(1)
     data = RunFolder(folder, folder).data
@@ -67,7 +67,7 @@ def _items(generator: np.random.Generator, n_items: int) -> pa.Table:
 def _events(generator: np.random.Generator, n_sessions: int, first: int, n_items: int) -> pa.Table:
     n_events = n_sessions * _LENGTH
     session = np.repeat(np.arange(first, first + n_sessions, dtype=np.int64), _LENGTH)
-    # Sessions overlap in time, as those of different people do.
+    # Sessions overlap in time, like those of different people.
     order = np.argsort(session + generator.exponential(20, n_events), kind="stable")
     position = np.tile(np.arange(_LENGTH, dtype=np.int64), n_sessions)
     return pa.table(

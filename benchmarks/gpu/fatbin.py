@@ -1,8 +1,8 @@
-"""Libraries for one GPU architecture: machine code of all others becomes zeros, which compress to nothing.
+"""Reduce libraries to one GPU architecture: machine code of all others becomes zeros, which compress well.
 
-CUDA libraries carry the same kernels once for each architecture, in fat binaries: a header, then an entry an
-architecture. The driver takes the entry of the GPU at hand and looks at no other. Sizes and offsets stay as
-they were, so nothing else in the library changes.
+CUDA libraries hold the same kernels once for each architecture, in fat binaries: a header, then one entry per
+architecture. The driver reads only the entry of the GPU in use. Sizes and offsets stay the same, so nothing
+else in the library changes.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ import struct
 
 #: A fat binary begins with its magic number, version 1 and the size of its header, 16.
 _HEADER = struct.pack("<IHH", 0xBA55ED50, 1, 16)
-#: Of an entry: kind (1 PTX, 2 machine code), flags, size of its own header, size of what follows.
+#: The beginning of an entry: kind (1 PTX, 2 machine code), flags, size of its header, size of its code.
 _ENTRY = struct.Struct("<HHIQ")
-#: Where an entry says for which architecture it is, such as 90.
+#: Offset of the architecture in an entry, such as 90.
 _ARCHITECTURE_AT = 28
-#: Where a header has the size of all entries.
+#: Offset of the size of all entries in a header.
 _SIZE_AT = 8
 
 
 def keep_architecture(library: bytearray, architecture: int) -> int:
     """Blank the code of all other architectures in place.
 
-    A fat binary without code for `architecture` stays as it is: its PTX may be what the driver compiles.
+    A fat binary without code for `architecture` stays as it is, because the driver may compile its PTX.
 
     Args:
         library: the bytes of a shared library.
-        architecture: such as 90 for Hopper.
+        architecture: the architecture to keep, such as 90 for Hopper.
 
     Returns:
-        How many bytes were blanked.
+        The number of blanked bytes.
     """
     blanked = 0
     at = library.find(_HEADER)
@@ -45,7 +45,7 @@ def keep_architecture(library: bytearray, architecture: int) -> int:
 
 
 def _entries(library: bytearray, at: int) -> list[tuple[int, int, int]]:
-    """Return where the code of each entry begins, its size and its architecture; none if it is no binary."""
+    """Return the offset, size and architecture of each entry's code; empty if this is no fat binary."""
     (size,) = struct.unpack_from("<Q", library, at + _SIZE_AT)
     begin, end, found = at + 16, at + 16 + size, []
     if end > len(library):

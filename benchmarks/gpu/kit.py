@@ -1,11 +1,11 @@
-"""What `python -m benchmarks gpu` needs on a machine without a network, in files of 46 MiB each.
+"""Pack all that `python -m benchmarks gpu` needs on a machine without a network, in files of 46 MiB each.
 
     python -m benchmarks gpu-kit --folder kit -c configs/diginetica_prepared.yaml configs/instacart.yaml
     python -m benchmarks gpu-kit --folder kit --dry-run    # a package of a few KiB instead of them all
 
-Installs the packages of gpu/requirements.txt for the machine's Python into a folder, takes out what is not
-needed there (headers, machine code of other GPUs), adds the preprocessed runs, and packs all of it. Copy
-the parts to the machine, one after the other, and name their folder there as --kit.
+Installs the packages of gpu/requirements.txt for the machine's Python into a folder, removes what is not
+needed there (headers, machine code of other GPUs), adds the preprocessed runs, and packs all of it. Copy the
+parts to the machine and pass their folder there as --kit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.manifests import require_manifest
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-#: Of the packages, folders and files; CuPy's own headers stay, as it compiles against them.
+#: Folders and files of packages to remove; CuPy's own headers stay, because it compiles against them.
 UNNEEDED = (
     "include",
     "libcudf/include",
@@ -39,7 +39,7 @@ UNNEEDED = (
     "**/__pycache__",
     "bin",
 )
-#: Built for one Python only, for the sake of an extension that nothing of ours calls.
+#: Packages whose wheels exist for one Python only, because of an extension that our code does not use.
 COPIED = ("nvtabular",)
 _LEAST_LIBRARY = 1 << 20
 
@@ -76,7 +76,7 @@ def install(requirements: Sequence[str], site: Path, python: str) -> None:
     """Install packages for another Python and a machine with glibc 2.28 into a folder.
 
     Raises:
-        M2TRecError: uv says why.
+        M2TRecError: uv failed; the message says why.
     """
     command = ["uv", "pip", "install", "--quiet", "--target", str(site), "--no-deps", "--no-config"]
     command += ["--python-version", python, "--python-platform", "x86_64-manylinux_2_28"]
@@ -97,7 +97,7 @@ def copy_installed(name: str, site: Path) -> None:
 
 
 def strip(site: Path, architecture: int) -> int:
-    """Take out what is not needed to run; returns how many bytes of machine code were blanked."""
+    """Remove what is not needed to run; return how many bytes of machine code were blanked."""
     for pattern in UNNEEDED:
         for path in list(site.glob(pattern)):
             if path.is_dir():
@@ -110,14 +110,14 @@ def strip(site: Path, architecture: int) -> int:
             continue
         library = bytearray(path.read_bytes())
         if found := keep_architecture(library, architecture):
-            path.unlink()  # it may be a link to a cache that others read
+            path.unlink()  # the file may be a hard link into a cache, which must not change
             path.write_bytes(library)
             blanked += found
     return blanked
 
 
 def add_run(config: Path, runs: Path) -> None:
-    """Preprocess the data of a configuration, and carry the result alone."""
+    """Preprocess the data of a configuration, and keep only the result."""
     from benchmarks.gpu.runs import CONFIG, write_run
     from m2trec_merlin.config import load_config
     from m2trec_merlin.runs import RunFolder

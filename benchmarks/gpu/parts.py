@@ -1,4 +1,4 @@
-"""A folder as one archive in files of bounded size, and back. Standard library only."""
+"""Pack a folder into an archive of several files of bounded size, and unpack it. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
-#: What most ways of copying to a machine take at once.
+#: A size that most ways of copying to a machine accept.
 PART_SIZE = 46 << 20
 _NAME = "part-{:02d}"
 
@@ -18,10 +18,10 @@ def pack(folder: Path, target: Path, size: int = PART_SIZE, preset: int = 6) -> 
     """Write everything in a folder to `target`, as files `part-00`, `part-01`, ... of at most `size` bytes.
 
     Args:
-        folder: to archive; links are archived as links.
-        target: folder of the parts, without any.
-        size: in bytes.
-        preset: of xz, 0 to 9.
+        folder: folder to archive; links are archived as links.
+        target: folder for the parts, which must not hold any yet.
+        size: the greatest size of a part in bytes.
+        preset: compression preset of xz, 0 to 9.
     """
     target.mkdir(parents=True, exist_ok=True)
     writer = _Writer(target, size)
@@ -36,7 +36,7 @@ def pack(folder: Path, target: Path, size: int = PART_SIZE, preset: int = 6) -> 
 
 
 def unpack(parts: Sequence[Path], folder: Path) -> None:
-    """Extract what `pack` wrote.
+    """Extract an archive that `pack` wrote.
 
     Raises:
         tarfile.TarError, lzma.LZMAError, EOFError: parts are missing, damaged or in another order.

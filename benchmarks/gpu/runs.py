@@ -1,4 +1,4 @@
-"""The preprocessed runs that a session measures, as the kit carries them; a tiny one in a rehearsal."""
+"""The preprocessed runs that a session measures, from the kit; in a rehearsal, a tiny one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TINY: dict[str, Any] = {
 
 @contextmanager
 def runs_of(step: Step) -> Iterator[list[Prepared]]:
-    """Return the runs of a step: those it is given, or a tiny one that lives as long as the block."""
+    """Yield the runs of a step: those on its command line, or else a tiny one within the block."""
     if step.runs or not step.rehearsal:
         yield [read_run(folder) for folder in step.runs]
         return
@@ -50,20 +50,20 @@ def runs_of(step: Step) -> Iterator[list[Prepared]]:
 
 
 def write_run(config: Config, folder: Path) -> None:
-    """Prepare and preprocess the data of a configuration in a folder, and keep the configuration beside them.
+    """Prepare and preprocess the data of a configuration in a folder, with the configuration beside them.
 
-    Attributes of kind `sentence` are left out: their vectors are a thousand times what else is carried.
+    Attributes of kind `sentence` are left out: their vectors are a thousand times as large as all the rest.
     """
     attributes = [attribute for attribute in config.attributes if attribute.kind != "sentence"]
     config = config.model_copy(update={"attributes": attributes, "work_dir": folder})
     prepare_data(config)
     preprocess(config)
-    # Without what is a default: those of the code that reads it count.
+    # Defaults are left out, so that those of the code that reads the configuration apply.
     content = {**config.model_dump(mode="json", exclude_unset=True), "work_dir": None}
     atomic_write(folder / CONFIG, json.dumps(content, indent=1))
 
 
 def read_run(folder: Path) -> Prepared:
-    """Return what `write_run` wrote."""
+    """Read a run that `write_run` wrote."""
     content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     return Prepared(Config.model_validate({**content, "work_dir": folder}))

@@ -1,13 +1,13 @@
-"""Everything worth knowing of a machine with a GPU that is at hand for half an hour, what matters most first.
+"""Measure everything on a machine with a GPU that is available for half an hour, the most important first.
 
     python -m benchmarks gpu --kit kit --output results/gpu
     python -m benchmarks.gpu.session --kit kit --output results/gpu    # needs the standard library alone
     python -m benchmarks gpu --dry-run                                 # a rehearsal on the CPU, on tiny data
 
-Each step is a process of its own with a bound on its time: one that hangs or fails costs the others nothing.
-After each, OUTPUT/STEP.json holds what it got to, finished or not; a step that finished is not done again,
-unless --force is given. `--kit` names a folder with the parts that `gpu-kit` made; they are unpacked ahead of
-everything that is installed. Without it the packages that are there are used, and the runs that --runs names.
+Each step is a separate process with a time limit, so a step that hangs or fails does not affect the others.
+After each step, OUTPUT/STEP.json holds its figures, finished or not; a finished step is not repeated, unless
+--force is given. `--kit` names a folder with the parts that `gpu-kit` made; they are unpacked, and take
+precedence over installed packages. Without it, the installed packages and the runs of --runs are used.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class Part:
     """A step of the session.
 
     Attributes:
-        name: of its module in `benchmarks.gpu.steps`, and of its file of results.
-        seconds: that it may take.
+        name: name of its module in `benchmarks.gpu.steps`, and of its file of results.
+        seconds: time limit in seconds.
     """
 
     name: str
     seconds: int
 
 
-#: By what they are worth, should the time be up before the end; about 25 minutes together.
+#: The most important steps first, in case the time runs out; about 25 minutes together.
 STEPS = (
     Part("smoke", 90),
     Part("contracts", 180),
@@ -56,7 +56,7 @@ STEPS = (
 
 
 def options(parser: ArgumentParser) -> None:
-    """Declare the options, those of `python -m benchmarks` apart."""
+    """Declare the options, except those of every benchmark."""
     parser.add_argument(
         "--kit", type=Path, help="folder of part-00, part-01, ...; default: what is installed"
     )
@@ -70,7 +70,7 @@ def options(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Do the steps; returns the exit status: 0 if all are finished."""
+    """Do the steps; return the exit status, which is 0 if all are finished."""
     deadline = time.monotonic() + 60 * options.minutes
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def run(options: Namespace) -> int:
 
 
 def _environment(options: Namespace) -> tuple[dict[str, str], list[Path]]:
-    """Unpack the kit, if it is not, and return the environment of the steps and the runs."""
+    """Unpack the kit unless that is done, and return the environment variables of the steps, and the runs."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     runs = list(options.runs)
     paths = [str(ROOT)]
@@ -109,11 +109,11 @@ def _environment(options: Namespace) -> tuple[dict[str, str], list[Path]]:
             print(f"unpacked in {time.monotonic() - started:.0f} s", flush=True)
         paths.insert(0, str(unpacked / "site"))
         runs += sorted(path.parent for path in unpacked.glob("runs/*/config.json"))
-    # Ours first: the machine's own NumPy is another one.
+    # The kit's packages come first, because the machine has another NumPy.
     environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])
     cuda = environment.get("CUDA_HOME", "/usr/local/cuda")
     if Path(cuda).is_dir():
-        # CuPy and Numba compile against a toolkit, which the kit does not carry.
+        # CuPy and Numba compile against a CUDA toolkit, which the kit does not contain.
         libraries = [f"{cuda}/lib64", *filter(None, [environment.get("LD_LIBRARY_PATH")])]
         environment |= {"CUDA_HOME": cuda, "CUDA_PATH": cuda, "LD_LIBRARY_PATH": os.pathsep.join(libraries)}
     return environment, runs
@@ -134,7 +134,7 @@ def _do(
     environment: dict[str, str],
     rehearsal: bool,
 ) -> dict[str, Any]:
-    """Run one step and write what it got to."""
+    """Run one step, and write and return its results."""
     figures = target.with_suffix(".jsonl")
     figures.unlink(missing_ok=True)
     log = target.with_suffix(".log")
@@ -153,7 +153,7 @@ def _do(
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            # With all that it started: another step shall have the machine for itself.
+            # Kill its children, too, so that the next step has the machine to itself.
             os.killpg(process.pid, 9)
             process.wait()
             status = None
@@ -175,7 +175,7 @@ def _do(
 
 
 def _commit() -> str | None:
-    """Return the state of the code, None where there is no telling."""
+    """Return the commit of the code, or None if it is unknown."""
     command = ["git", "describe", "--always", "--dirty"]
     try:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
@@ -184,7 +184,7 @@ def _commit() -> str | None:
 
 
 def _read(figures: Path) -> list[dict[str, Any]]:
-    """Return the lines that are whole: the last one may have been cut by the end of the time."""
+    """Return the figures; the last line may be incomplete if the time ran out, and is left out then."""
     found = []
     for line in figures.read_text(encoding="utf-8").splitlines() if figures.is_file() else []:
         try:

@@ -1,6 +1,6 @@
-"""What every step of a session has: its options, the file that it adds figures to, a clock.
+"""The common parts of all steps of a session: options, the file of figures, a clock.
 
-Standard library only, so that a step can say what is missing where nothing else can be imported.
+Standard library only, so that a step can report what is missing even if nothing else can be imported.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Step:
-    """One step while it runs.
+    """A running step.
 
     Attributes:
-        figures: file of one JSON object a line; what was added stays, whatever happens later.
-        runs: folders with a `config.json` and what `m2trec preprocess` made of it.
+        figures: file with one JSON object per line; figures stay there whatever happens later.
+        runs: folders with a `config.json` and the results of `m2trec preprocess` for it.
         device: `cuda`, or `cpu` in a rehearsal.
-        rehearsal: take tiny sizes.
+        rehearsal: whether to use tiny sizes.
     """
 
     figures: Path
@@ -34,7 +34,7 @@ class Step:
 
     @classmethod
     def of(cls, words: Sequence[str] | None = None) -> Step:
-        """Read the command line."""
+        """Create a step from the command line."""
         parser = ArgumentParser()
         parser.add_argument("--figures", type=Path, required=True)
         parser.add_argument("--runs", type=Path, nargs="*", default=[])
@@ -44,14 +44,14 @@ class Step:
         return cls(options.figures, options.runs, device, options.dry_run)
 
     def add(self, measure: str, value: Any, unit: str = "", **of: Any) -> None:
-        """Add a figure: what was measured, of what, in which unit."""
+        """Add a figure: a measure, its value and unit, and what it is of."""
         line = {"measure": measure, "value": value, "unit": unit, **of}
         print(line, flush=True)
         with self.figures.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def attempt(self, name: str, do: Callable[[], Any]) -> bool:
-        """Do a part of the step; if it fails, say so among the figures, and go on with the next one."""
+        """Do a part of the step and return whether it succeeded; a failure is added to the figures."""
         started = time.perf_counter()
         try:
             do()
@@ -63,7 +63,7 @@ class Step:
         return True
 
     def seconds(self, do: Callable[[], Any], repeats: int = 5) -> float:
-        """Return the median of some runs after one to warm up, until the device is done."""
+        """Return the median seconds of some runs after a warm-up, each until the device is done."""
         taken = []
         for turn in range(1 + repeats):
             started = time.perf_counter()
@@ -74,7 +74,7 @@ class Step:
         return statistics.median(taken)
 
     def wait(self) -> None:
-        """Return when the device is done."""
+        """Wait until the device is done."""
         if self.device == "cuda":
             import torch
 

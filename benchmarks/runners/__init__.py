@@ -1,1 +1,1 @@
-"""Systems that train in a process of their own: the clock inside it, and the conversation with it."""
+"""Run systems that train in separate processes: the clock inside them, and the exchange with them."""

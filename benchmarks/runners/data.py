@@ -1,4 +1,4 @@
-"""What runners train on and rank, cut from preprocessed sessions; and how their lists are scored."""
+"""Make the data of runners from preprocessed sessions, and score their lists."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def export(folder: Path, sessions: Sessions, prefixes: Prefixes, length: int, mo
     """Write training sessions and validation prefixes for the runners.
 
     Args:
-        folder: gets `data.npz`, and `train/` with the same sessions as Parquet.
-        sessions: to train on.
-        prefixes: to rank.
-        length: events that each keeps, the last ones.
-        most: train on the last so many sessions only: the latest, where data are in order of time.
+        folder: folder for `data.npz`, and for `train/` with the same sessions as Parquet.
+        sessions: the sessions to train on.
+        prefixes: the prefixes to rank items after.
+        length: number of events kept at the end of each session and prefix.
+        most: number of sessions to train on, the last ones: the latest, if data are in order of time.
     """
     train = Flat(sessions.rows, sessions.offsets).last(length)
     if most is not None:
@@ -48,7 +48,7 @@ def cut_prefixes(prefixes: Prefixes, max_length: int) -> Flat:
 
 
 def scorer(prefixes: Prefixes, catalogue: Catalogue) -> Score:
-    """Return what measures HIT@20 and MRR@20 of top lists, by the definitions of `m2trec evaluate`."""
+    """Return a function that computes HIT@20 and MRR@20 of top lists, as defined by `m2trec evaluate`."""
 
     def score(lists: np.ndarray) -> tuple[float, float]:
         ranked = RankedLists("benchmark", prefixes, lists, catalogue.n_rows)

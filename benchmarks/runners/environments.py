@@ -1,4 +1,4 @@
-"""Virtual environments of the other libraries, made on demand beside their requirements."""
+"""Virtual environments of the other libraries, created on demand beside their requirements."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _STAMP = ".installed"
 
 
 def python_of(name: str | None) -> Path:
-    """Return the Python of an environment; makes it if it is not there or its requirements changed.
+    """Return the Python of an environment, which is created if it is missing or its requirements changed.
 
     Args:
-        name: of `requirements-NAME.txt`; None stands for the environment that runs this.
+        name: NAME in `requirements-NAME.txt`; None for the current environment.
 
     Raises:
-        RuntimeError: it cannot be made; the message holds what the installer said.
+        RuntimeError: the environment cannot be created; the message contains the installer's.
     """
     if name is None:
         return Path(sys.executable)
@@ -52,7 +52,7 @@ def _find_uv() -> str:
 
 
 def _local_wheels() -> dict[str, str]:
-    """Hand uv the folder of local wheels where pip is told of one, since uv does not read pip's settings."""
+    """Pass pip's configured folder of local wheels to uv, which does not read pip's settings."""
     if "UV_FIND_LINKS" in os.environ:
         return {}
     asked = [sys.executable, "-m", "pip", "config", "get", "global.find-links"]

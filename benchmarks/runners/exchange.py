@@ -1,6 +1,6 @@
-"""What the benchmark hands to a runner: sessions and prefixes as flat arrays, and one JSON file of settings.
+"""The input of a runner: sessions and prefixes as flat arrays, and one JSON file of settings.
 
-Runners of other libraries import this module in environments of their own, so it needs numpy alone.
+Runners of other libraries import this module in separate environments, so it needs only numpy.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-#: Items that a runner ranks for each prefix.
+#: Items in a runner's list for each prefix.
 TOP = 100
 
-#: Prefixes that are ranked at a time, so that evaluation does not decide the peak of memory.
+#: Prefixes ranked at a time, so that evaluation does not determine the peak memory.
 BLOCK = 256
 
 
@@ -25,8 +25,8 @@ class Flat:
     """Ragged lists of catalogue rows: list `i` is `rows[offsets[i]:offsets[i + 1]]`.
 
     Attributes:
-        rows: int64 [E].
-        offsets: int64 [n + 1].
+        rows: the rows of all lists, int64 [E].
+        offsets: the bounds of the lists, int64 [n + 1].
     """
 
     rows: np.ndarray
@@ -37,16 +37,16 @@ class Flat:
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [n]."""
+        """The lengths of the lists, int64 [n]."""
         return np.diff(self.offsets)
 
     @property
     def owners(self) -> np.ndarray:
-        """int64 [E], the list that each entry of `rows` belongs to."""
+        """The number of the list that each entry of `rows` belongs to, int64 [E]."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
     def keep(self, mask: np.ndarray) -> Flat:
-        """Drop entries; lists may become empty, none disappears."""
+        """Keep the entries where the mask is true; lists may become empty, but none disappears."""
         kept = np.bincount(self.owners[mask], minlength=len(self))
         return Flat(self.rows[mask], np.concatenate([[0], np.cumsum(kept)]))
 
@@ -63,7 +63,7 @@ class Flat:
         return Flat(self.rows[positions], np.concatenate([[0], ends]).astype(np.int64))
 
     def padded(self, width: int, *, left: bool = False) -> np.ndarray:
-        """Return int64 [n, width], filled up with 0 on the right, or on the left."""
+        """Return the lists as a matrix, int64 [n, width], padded with 0 on the right, or on the left."""
         columns = np.arange(width)
         lengths = self.lengths[:, None]
         padded = np.zeros((len(self), width), np.int64)
@@ -77,7 +77,7 @@ class Exchange:
 
     Attributes:
         train: training sessions, cut to the longest length.
-        prefixes: validation prefixes, cut likewise; 0 and rows that training never saw may occur.
+        prefixes: validation prefixes, cut likewise; they may hold 0, and rows that do not occur in training.
     """
 
     train: Flat
@@ -105,34 +105,34 @@ class Exchange:
 
     @property
     def items(self) -> np.ndarray:
-        """Rows that occur in training, rising: what a model of item ids can know."""
+        """The sorted rows that occur in training: all that a model of item ids can know."""
         return np.unique(self.train.rows)
 
     @property
     def n_targets(self) -> int:
-        """Next items that an epoch predicts if every position but a session's first is one."""
+        """The number of targets in an epoch, if every event except a session's first is one."""
         return int(np.maximum(self.train.lengths - 1, 0).sum())
 
     def known_prefixes(self) -> Flat:
-        """Prefixes without the items that training never saw; some may be empty."""
+        """Return the prefixes without items that do not occur in training; some may be empty."""
         return self.prefixes.keep(np.isin(self.prefixes.rows, self.items))
 
 
 @dataclass(frozen=True)
 class Job:
-    """One system's task, as its runner reads it.
+    """The job of one runner.
 
     Attributes:
-        data: npz file of the exchange.
-        train_folder: the same training sessions as Parquet, a column `row` of lists.
-        folder: the runner's own, for its lists and whatever its library writes.
-        max_length: longest session.
-        n_rows: N + 1 of the catalogue.
-        budget_seconds: of training time.
-        eval_seconds: training time between two looks at the quality.
-        threads: CPU threads.
-        seed: of initialisation and order.
-        settings: of this system.
+        data: path of the npz file of the exchange.
+        train_folder: folder of the same training sessions as Parquet, with a column `row` of lists.
+        folder: folder for the runner's lists and files of its library.
+        max_length: length of the longest session.
+        n_rows: number of catalogue rows, N + 1.
+        budget_seconds: seconds of training time.
+        eval_seconds: seconds of training time between looks at the quality.
+        threads: number of CPU threads.
+        seed: seed of initialisation and order.
+        settings: settings of this system.
     """
 
     data: str
@@ -147,7 +147,7 @@ class Job:
     settings: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the job as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
 
@@ -158,14 +158,14 @@ class Job:
 
 
 def top_lists(prefixes: Flat, best: Callable[[Flat], np.ndarray]) -> np.ndarray:
-    """Rank prefixes block by block.
+    """Rank items after prefixes, block by block.
 
     Args:
-        prefixes: empty ones get an empty list, which is a miss.
-        best: returns the best rows of a block of prefixes, best first, int64 [P, at most TOP].
+        prefixes: the prefixes; empty ones get an empty list, which is a miss.
+        best: function that returns the best rows of prefixes, best first, int64 [P, at most TOP].
 
     Returns:
-        int64 [P, TOP]; 0 fills short lines.
+        The top lists, int64 [P, TOP], short ones padded with 0.
     """
     lists = np.zeros((len(prefixes), TOP), np.int64)
     held = np.flatnonzero(prefixes.lengths)
@@ -177,7 +177,7 @@ def top_lists(prefixes: Flat, best: Callable[[Flat], np.ndarray]) -> np.ndarray:
 
 
 def ranker(model: Any, prefixes: Flat, best: Callable[[Flat], np.ndarray]) -> Callable[[], np.ndarray]:
-    """Return what a meter looks with: top lists of a model that is in evaluation mode meanwhile."""
+    """Return a function for a meter that ranks with a model, in evaluation mode meanwhile."""
 
     def rank() -> np.ndarray:
         model.eval()

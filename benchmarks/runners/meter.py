@@ -1,9 +1,9 @@
-"""The clock inside a runner: it counts training time alone, and shows the quality at regular points.
+"""The clock inside a runner, which counts only training time, and has the quality measured at regular times.
 
-A runner and the benchmark talk in lines of JSON: the runner writes one for every look at the quality and
+A runner and the benchmark exchange lines of JSON: for every look at the quality, the runner writes one and
 waits; the benchmark scores the lists and answers `go` or `stop` on standard input. The lines go through a
-pipe of their own, whose number is the second argument of a runner, since libraries print what they like.
-Needs numpy alone, like `exchange.py`.
+separate pipe, whose number is the second argument of a runner, because libraries also print to standard
+output. This module needs only numpy, like `exchange.py`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ GO, STOP = "go", "stop"
 
 
 class BudgetSpent(Exception):
-    """Leaves a library's training loop that offers no other way out."""
+    """Raised to leave a library's training loop that offers no other way to stop."""
 
 
 class Meter:
-    """Counts what a runner trains, and when it must stop.
+    """A counter of a runner's training, which tells when to stop.
 
-    With one thread it counts the processor's seconds, which say what a core of its own would take, whoever
-    else is at work on the machine; with several it counts the clock's.
+    With one thread it counts processor time, which does not depend on other load on the machine; with several
+    threads it counts wall-clock time.
 
     Args:
-        job: budget and time between looks.
-        rank: returns the current top lists of the validation prefixes, int64 [P, TOP].
+        job: job with the budget and the time between looks.
+        rank: function that returns the current top lists of the validation prefixes, int64 [P, TOP].
     """
 
     def __init__(self, job: Job, rank: Callable[[], np.ndarray]) -> None:
@@ -56,20 +56,20 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """Training time so far."""
+        """The training time so far."""
         return self._seconds + (self._now() - self._since if self._since is not None else 0.0)
 
     def start(self, **facts: Any) -> None:
-        """Training starts now.
+        """Start the clock.
 
         Args:
-            facts: about the system, for its record (versions, parameters).
+            facts: facts about the system for its record (versions, parameters).
         """
         self._say(event="start", facts=facts)
         self._since = self._now()
 
     def step(self, sessions: float, targets: float) -> bool:
-        """Count a step; look at the quality if it is time to. Tells whether to stop."""
+        """Count a step, and look at the quality if it is time; return whether to stop."""
         self.sessions += sessions
         self.targets += targets
         seconds = self.seconds
@@ -78,14 +78,14 @@ class Meter:
         return self.stopped
 
     def epoch(self) -> bool:
-        """Count an epoch and look at the quality. Tells whether to stop."""
+        """Count an epoch and look at the quality; return whether to stop."""
         if not self.stopped:
             self.epochs += 1
             self._look(epoch_ended=True)
         return self.stopped
 
     def finish(self) -> None:
-        """Say that the runner ended as it should."""
+        """Report that the runner has finished."""
         self._say(event="end", peak_bytes=max(self._peak, peak_memory()))
 
     def _look(self, epoch_ended: bool) -> None:
@@ -118,7 +118,7 @@ class Meter:
 def peak_memory() -> int:
     """Return the highest resident memory of this process in bytes.
 
-    Linux's VmHWM rather than `ru_maxrss`, which starts with the peak of the process that started this one.
+    This is Linux's VmHWM, because `ru_maxrss` starts with the peak of the parent process.
     """
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
@@ -131,7 +131,7 @@ def peak_memory() -> int:
 
 
 def reset_peak_memory() -> None:
-    """Forget the peak, so that evaluation does not count; where the system cannot, it does count."""
+    """Reset the peak, so that evaluation does not count; if the system cannot do this, it does count."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -139,5 +139,5 @@ def reset_peak_memory() -> None:
 
 
 def run(main: Callable[[Job], None]) -> None:
-    """Be a runner: read the job that the command line names, and do it."""
+    """Run `main` as a runner, on the job that the command line names."""
     main(Job.load(Path(sys.argv[1])))

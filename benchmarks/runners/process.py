@@ -1,4 +1,4 @@
-"""Run one system in a process of its own, score what it ranks, and decide when it has stopped learning."""
+"""Run one system in a separate process, score its rankings, and decide when it has stopped learning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.runners.meter import GO, STOP
 
 ROOT = Path(__file__).parents[2]
 
-#: Seconds without a word after which a runner counts as hung.
+#: Seconds without a message after which a runner counts as hung.
 SILENCE = 1800.0
 
 #: Epochs without a better HIT@20 after which a system stops.
@@ -31,10 +31,10 @@ class Look:
     """The quality at one moment of training.
 
     Attributes:
-        seconds: of training so far, without evaluation.
-        sessions: trained so far.
-        targets: trained so far; one predicted next item in the loss is one.
-        epochs: finished.
+        seconds: seconds of training so far, without evaluation.
+        sessions: number of sessions trained so far.
+        targets: number of next items predicted in the loss so far.
+        epochs: number of finished epochs.
         hit: HIT@20 on validation.
         mrr: MRR@20 on validation.
     """
@@ -49,14 +49,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Trained:
-    """What is known of a system after its training.
+    """The results of a system after its training.
 
     Attributes:
-        system: its name.
+        system: name of the system.
         peak_bytes: highest resident memory of its process.
-        commit: of the code.
-        looks: in order of time.
-        facts: what its runner said of it when it started, such as `parameters`.
+        commit: commit of the code.
+        looks: looks at the quality, in order of time.
+        facts: facts that its runner reported at the start, such as `parameters`.
     """
 
     system: str
@@ -67,7 +67,7 @@ class Trained:
 
 
 class RunnerFailed(Exception):
-    """A runner ended before it should have, or says nothing any more."""
+    """A runner ended too early, or no longer sends messages."""
 
 
 def run_job(
@@ -78,18 +78,18 @@ def run_job(
     score: Callable[[np.ndarray], tuple[float, float]],
     commit: str,
 ) -> Trained:
-    """Let a runner do a job, and print how it goes.
+    """Let a runner do a job, and print its progress.
 
     Args:
-        system: its name.
-        runner: module of this package.
-        environment: that it runs in; None: this one.
-        job: what to do, in its own folder.
-        score: HIT@20 and MRR@20 of top lists.
-        commit: of the code.
+        system: name of the system.
+        runner: name of a module of this package.
+        environment: name of its environment; None for the current one.
+        job: the job, with its own folder.
+        score: function that returns HIT@20 and MRR@20 of top lists.
+        commit: commit of the code.
 
     Raises:
-        RunnerFailed: it did not come to its end.
+        RunnerFailed: the runner did not finish.
     """
 
     def report(look: Look) -> None:
@@ -119,27 +119,27 @@ def train(
     """Start a runner and answer it until it ends.
 
     Args:
-        system: its name.
-        command: starts the runner; the number of the pipe it writes to is added.
-        folder: where the runner writes its lists; its log goes there, too.
-        score: HIT@20 and MRR@20 of top lists.
-        commit: of the code.
-        threads: CPU threads of the runner.
-        report: is told of every look.
+        system: name of the system.
+        command: command that starts the runner; the number of its pipe is added.
+        folder: folder for the lists and the log of the runner.
+        score: function that returns HIT@20 and MRR@20 of top lists.
+        commit: commit of the code.
+        threads: number of CPU threads of the runner.
+        report: function that receives every look.
 
     Raises:
-        RunnerFailed: it did not come to its end.
+        RunnerFailed: the runner did not finish.
     """
     looks: list[Look] = []
     facts: dict[str, Any] = {}
     peak, ended = 0, False
     log = folder / "log.txt"
     reading, writing = os.pipe()
-    # Unbuffered, so that what select() waits for is not already read.
+    # Unbuffered, because select() does not see lines that were already read into a buffer.
     with log.open("w") as output, os.fdopen(reading, "rb", buffering=0) as lines:
         runner = subprocess.Popen(
             [*command, str(writing)],
-            # Whatever a library writes beside itself, it writes here.
+            # Files that a library writes into the current folder end up here.
             cwd=folder,
             env=_environment(threads),
             stdin=subprocess.PIPE,
@@ -178,7 +178,7 @@ def train(
 
 
 def has_stalled(looks: Sequence[Look]) -> bool:
-    """Tell whether the best HIT@20 is PATIENCE epochs old."""
+    """Tell whether the best HIT@20 is at least PATIENCE epochs old."""
     best = max(looks, key=lambda look: look.hit)
     return looks[-1].epochs - best.epochs >= PATIENCE
 

@@ -1,4 +1,4 @@
-"""Runner of our own model: the only module of this benchmark that knows our trainer."""
+"""Runner of our own model; no other module of this benchmark uses our trainer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from m2trec_merlin.training.trainer import Trainer
 
 
 class MeterMonitor:
-    """Tells the meter what the trainer does."""
+    """A monitor that reports the trainer's steps and epochs to the meter."""
 
     def __init__(self, meter: Meter, sessions: float, targets: float) -> None:
         self.meter = meter
@@ -42,7 +42,7 @@ class MeterMonitor:
             raise BudgetSpent
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Do nothing."""
 
 
 def main(job: Job) -> None:
@@ -64,7 +64,7 @@ def main(job: Job) -> None:
         return lists
 
     meter = Meter(job, rank)
-    # Of the sessions in a batch, the mean: exact at the end of an epoch.
+    # The mean number of sessions and targets per batch, which is exact at the end of an epoch.
     monitor = MeterMonitor(meter, len(exchange.train) / len(loader), exchange.n_targets / len(loader))
     nothing = Prefixes(Sessions.from_lists([]), np.empty(0, np.int64), np.empty(0, np.int64))
     folder = Path(job.folder) / "checkpoints"

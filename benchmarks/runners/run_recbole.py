@@ -1,4 +1,4 @@
-"""Runner of RecBole's sequential models; runs in an environment of its own."""
+"""Runner of RecBole's sequential models; needs a separate environment."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main(job: Job) -> None:
     finished = 0
 
     def loss(interaction: Any) -> torch.Tensor:
-        # RecBole's loop has no hook after a step: a step has ended when the next one asks for its loss.
+        # RecBole's loop has no hook after a step, so a step counts when the next one asks for its loss.
         nonlocal finished
         if finished and meter.step(finished * sessions_per_target, finished):
             raise BudgetSpent
@@ -66,10 +66,10 @@ def main(job: Job) -> None:
 
 
 def sampled_loss(model: Any, interaction: Any, negatives: int) -> torch.Tensor:
-    """Cross-entropy over the batch's targets and as many items again, drawn uniformly and shared.
+    """Return the cross-entropy over the batch's targets and `negatives` uniformly drawn, shared items.
 
-    RecBole's own loss ranks all items, for which a budget of minutes on a CPU is a fraction of an epoch. A
-    drawn item stands for all that were not drawn: it counts with one over the probability of being drawn.
+    RecBole's own loss ranks all items, so that minutes on a CPU are only a fraction of an epoch. A drawn item
+    also stands for items that were not drawn: its weight is one over the probability of being drawn.
     """
     own, target = interaction[model.POS_ITEM_ID].unique(return_inverse=True)
     drawn = torch.randint(1, model.n_items, (negatives,)).unique()
@@ -83,7 +83,7 @@ def sampled_loss(model: Any, interaction: Any, negatives: int) -> torch.Tensor:
 
 
 def load(job: Job, exchange: Exchange) -> tuple[Any, Any]:
-    """Let RecBole read the sessions and make its prefixes of them."""
+    """Let RecBole read the sessions and make prefixes from them."""
     folder = Path(job.folder)
     data = folder / "sessions"
     data.mkdir(exist_ok=True)

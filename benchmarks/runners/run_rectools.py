@@ -20,13 +20,13 @@ from benchmarks.runners.meter import Meter, run
 
 
 class MeterCallback(Callback):  # type: ignore[misc]
-    """Tells the meter what Lightning does."""
+    """A callback that reports Lightning's training to the meter."""
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MeterCallback:
-        # RecTools copies the trainer with its callbacks; there is one meter all the same.
+        # RecTools copies the trainer with its callbacks, but there must be only one meter.
         return self
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
@@ -50,7 +50,7 @@ def main(job: Job) -> None:
             Columns.User: exchange.train.owners,
             Columns.Item: exchange.train.rows,
             Columns.Weight: 1,
-            # RecTools sorts by time; the order within a session is all that counts.
+            # RecTools sorts by time; only the order within a session matters.
             Columns.Datetime: pd.Timestamp("2000-01-01")
             + pd.to_timedelta(np.arange(len(exchange.train.rows)), unit="s"),
         }

@@ -1,4 +1,4 @@
-"""Runner of RePlay's SasRec with its sampled cross-entropy; runs in an environment of its own."""
+"""Runner of RePlay's SasRec with its sampled cross-entropy; needs a separate environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from benchmarks.runners.meter import Meter, run
 
 
 class MeterCallback(lightning.Callback):  # type: ignore[misc]
-    """Tells the meter what Lightning does."""
+    """A callback that reports Lightning's training to the meter."""
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
@@ -36,7 +36,7 @@ class MeterCallback(lightning.Callback):  # type: ignore[misc]
         self.meter.start(parameters=sum(p.numel() for p in module.parameters()))
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
-        # RePlay also predicts a session's first item, of nothing; that is no next item.
+        # RePlay also predicts a session's first item, from nothing; such items are not next items.
         known = batch["padding_mask"]
         trainer.should_stop |= self.meter.step(len(known), float(known.sum()))
 
@@ -50,7 +50,7 @@ def main(job: Job) -> None:
     torch.set_num_threads(job.threads)
     lightning.seed_everything(job.seed)
     exchange, settings = Exchange.load(Path(job.data)), job.settings
-    # RePlay counts items from 0, and pads with the number behind the last.
+    # RePlay numbers items from 0, and pads with the number after the last item.
     row_of, padding = exchange.items, len(exchange.items)
     internal = np.full(job.n_rows, padding, np.int64)
     internal[row_of] = np.arange(padding)
@@ -65,7 +65,7 @@ def main(job: Job) -> None:
         embedding_dim=settings["width"],
     )
     schema = TensorSchema([item])
-    # A session's last event is a target alone.
+    # A session's last event is only a target, never an input.
     longest = job.max_length - 1
     model = SasRec.from_params(
         schema,
@@ -112,7 +112,7 @@ def main(job: Job) -> None:
 
 
 def write(train: Flat, internal: np.ndarray, folder: Path) -> Path:
-    """Write sessions of RePlay's item numbers, a line a session."""
+    """Write sessions of RePlay's item numbers, one row per session."""
     lists = pa.ListArray.from_arrays(pa.array(train.offsets, pa.int32()), pa.array(internal[train.rows]))
     path = folder / "sessions.parquet"
     pq.write_table(pa.table({"item_id": lists}), path)

@@ -42,7 +42,7 @@ def item_schema(n_rows: int, max_length: int) -> Schema:
 
 
 def build(job: Job, schema: Schema) -> Any:
-    """Return a model of the library's own parts, causal language modelling with tied weights."""
+    """Return a model of the library's own blocks: causal language modelling with tied weights."""
     settings = job.settings
     width = settings["width"]
     inputs = tr.TabularSequenceFeatures.from_schema(
@@ -63,7 +63,7 @@ def build(job: Job, schema: Schema) -> Any:
 
 
 def best_of(model: Any, items: np.ndarray, max_length: int) -> Callable[[Flat], np.ndarray]:
-    """Return what ranks the items that training saw after each prefix of a block, on the model's device."""
+    """Return a function that ranks the items of training after each prefix, on the model's device."""
     device = next(model.parameters()).device
     unknown = torch.ones(int(items.max()) + 1, dtype=torch.bool, device=device)
     unknown[torch.from_numpy(items).to(device)] = False
@@ -79,7 +79,7 @@ def best_of(model: Any, items: np.ndarray, max_length: int) -> Callable[[Flat], 
 
 
 class MeterCallback(TrainerCallback):  # type: ignore[misc]
-    """Tells the meter what the trainer does."""
+    """A callback that reports the trainer's steps and epochs to the meter."""
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
@@ -108,14 +108,14 @@ def build_trainer(
     """Return the library's own `Trainer`.
 
     Args:
-        model: from `build`.
-        schema: from `item_schema`.
-        train: sessions, which are written into the folder.
-        job: its settings, longest session and seed.
-        epochs: to train for.
-        folder: for files of the training.
-        callback: is told of steps and epochs.
-        on_gpu: train there if there is one.
+        model: a model from `build`.
+        schema: a schema from `item_schema`.
+        train: the training sessions, which are written into the folder.
+        job: job with the settings, the longest session and the seed.
+        epochs: number of epochs.
+        folder: folder for files of the training.
+        callback: callback for steps and epochs.
+        on_gpu: whether to train on a GPU if there is one.
     """
     sessions = pa.ListArray.from_arrays(pa.array(train.offsets, pa.int32()), pa.array(train.rows))
     pq.write_table(pa.table({"item_id": sessions}), folder / "train.parquet")

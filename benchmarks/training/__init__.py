@@ -1,1 +1,1 @@
-"""Training compared: our modes and other libraries on the same sessions, by time to the same quality."""
+"""Compare training of our modes and of other libraries on the same sessions, by time to the same quality."""

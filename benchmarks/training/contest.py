@@ -3,10 +3,10 @@
     python -m benchmarks training -c configs/diginetica_ids.yaml --budget-seconds 900
     python -m benchmarks training --smoke
 
-Each system runs in a process of its own with all cores. Its clock counts training alone; validation HIT@20 is
-looked at every --eval-seconds of it and at the end of each epoch. A system stops when the clock passes the
-budget, or when three epochs brought no better HIT@20. Finished systems are kept under
-runs/NAME/benchmark/training, and a benchmark that was killed goes on after them.
+Each system runs in a separate process with all cores. Its clock counts only training; validation HIT@20 is
+measured every --eval-seconds of this time and at the end of each epoch. A system stops when the clock passes
+the budget, or when HIT@20 has not improved for three epochs. Results of finished systems are kept under
+runs/NAME/benchmark/training, and a benchmark that was killed continues after them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def run(options: Namespace) -> int:
                 continue
             store.write(system.slug, depends, trained)
         curves.append(trained)
-        # What is known so far: a benchmark that is killed leaves the systems before.
+        # Published after each system, so that a benchmark that is killed leaves its results so far.
         records = summarise(curves, title)
         parts = [table(records), LEGEND, "\n".join(f"- {s.name}: {s.note}" for s in systems)]
         drawn = {"": plot(curves, title)}
@@ -99,7 +99,7 @@ def run(options: Namespace) -> int:
 
 
 def make_job(system: System, data: Prepared, folder: Path, options: Namespace) -> Job:
-    """Say what a runner has to do."""
+    """Return the job for a runner."""
     config = data.config
     return Job(
         data=str(folder / "exchange" / "data.npz"),
@@ -116,7 +116,7 @@ def make_job(system: System, data: Prepared, folder: Path, options: Namespace) -
 
 
 def depends_on(system: System, data: Prepared, job: Job, options: Namespace) -> dict[str, Any]:
-    """Return everything that a system's result depends on."""
+    """Return all inputs of a system's result."""
     runners = ROOT / "benchmarks" / "runners"
     runner = [runners / f"{name}.py" for name in (system.runner, "meter", "exchange")]
     return {

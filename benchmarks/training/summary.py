@@ -1,4 +1,4 @@
-"""From learning curves to the measures of the table, and to a picture. Pure functions."""
+"""Pure functions that turn learning curves into the measures of a table, and into a plot."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ def best_hit(curves: Sequence[Trained]) -> float:
 
 
 def time_to_quality(looks: Sequence[Look], quality: float) -> float | None:
-    """Return the training seconds at the first look that shows the quality, None if none does."""
+    """Return the training seconds at the first look that reaches the quality, or None."""
     return next((look.seconds for look in looks if look.hit >= quality > 0), None)
 
 
 def summarise(curves: Sequence[Trained], data: str) -> list[Record]:
     """Return the records of all systems.
 
-    A ratio above 1 says that ours is faster (times, rates) or smaller (memory). Of HIT@20 and MRR@20 it is
-    that system's value divided by ours, so that below 1 ours is better. Without ours there are no ratios.
+    A ratio above 1 means that ours is faster (times, rates) or smaller (memory). For HIT@20 and MRR@20, it is
+    the system's value divided by ours, so that ours is better below 1. Without our system there are no
+    ratios.
     """
     quality = SHARE * best_hit(curves)
     ours = next((trained for trained in curves if trained.system == OURS), None)
@@ -73,7 +74,7 @@ def _ratio(numerator: float | None, denominator: float | None) -> float | None:
 
 
 def table(records: Sequence[Record]) -> str:
-    """Return a Markdown table with a line a system; ratios to ours stand in brackets."""
+    """Return a Markdown table with one line per system, and ratios to ours in brackets."""
     measures = ["sessions/s", "targets/s", "peak memory", "HIT@20", "MRR@20", TIME_TO_QUALITY]
     heads = ["system", "sessions/s", "targets/s", "peak MiB", "HIT@20", "MRR@20", "time to quality, s"]
     rows = []

@@ -1,4 +1,4 @@
-"""The systems that are compared, and how each is set up."""
+"""The systems to compare, and their settings."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from m2trec_merlin.config import Config
 #: The system that ratios refer to.
 OURS = "m2trec causal"
 
-#: Epochs of systems whose learning rate does not depend on them: more than any budget lasts.
+#: Epochs of systems whose learning rate does not depend on their number: more than any budget allows.
 _ENDLESS = 1000
 
 
 @dataclass(frozen=True)
 class System:
-    """One thing that trains.
+    """A system that can be trained.
 
     Attributes:
-        name: in tables, and with `--systems`.
-        runner: module that trains it.
-        environment: folder of its environment; None: this one.
-        settings: for the runner, made from the configuration.
-        note: what differs from the library's defaults, for the table.
+        name: name in tables, and for `--systems`.
+        runner: name of the module that trains it.
+        environment: name of its virtual environment; None for the current one.
+        settings: function from the configuration to the settings of the runner.
+        note: note below the table on differences from the library's defaults.
     """
 
     name: str
@@ -36,14 +36,14 @@ class System:
 
     @property
     def sources(self) -> list[str]:
-        """What it runs besides its runner, from the top of the repository; a change asks for a new run."""
+        """Paths of its code besides the runner, from the top of the repository; changes require a new run."""
         if self.environment:
             return [f"benchmarks/environments/requirements-{self.environment}.txt"]
         return ["m2trec_merlin" if self.runner == "run_m2trec" else "m2trec_merlin/merlin_adapter.py"]
 
     @property
     def slug(self) -> str:
-        """Its name as a folder."""
+        """The name of the system as the name of a folder."""
         return "".join(c if c.isalnum() else "_" for c in self.name.lower())
 
 
@@ -144,9 +144,9 @@ SYSTEMS = [
 
 
 def choose(names: Sequence[str] | None) -> list[System]:
-    """Return the systems whose names contain one of `names`, ignoring case; all without names.
+    """Return the systems whose names contain one of `names`, ignoring case; all systems if no names.
 
     Raises:
-        ConfigError: a name fits none.
+        ConfigError: a name matches no system.
     """
     return parse.choose(SYSTEMS, names, lambda system: system.name, str.__contains__, "system")

@@ -1,4 +1,4 @@
-"""Attributes of items, one module for each kind of them."""
+"""Attributes of items and events, one module for each kind."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from m2trec_merlin.attributes.vector import Vector
 
 __all__ = ["AnyAttribute", "Attribute", "Embedding", "Fault", "parse_attribute"]
 
-#: All kinds. A new one is a module of its own and a name in this line.
+#: All kinds of attributes. To add one, write a module and add its class here.
 AnyAttribute = Annotated[
     Text | Categorical | MultiCategorical | Numeric | Vector | Sentence, Setting(discriminator="kind")
 ]
 
 
 def parse_attribute(**settings: Any) -> Attribute:
-    """Return the attribute that some settings describe.
+    """Create an attribute from its settings.
 
     Raises:
-        ValidationError: a setting is wrong, or is not one of this kind.
+        ValidationError: a setting is invalid, or unknown to this kind of attribute.
     """
     attribute: Attribute = TypeAdapter(AnyAttribute).validate_python(settings)
     return attribute

@@ -1,7 +1,8 @@
-"""What every kind of attribute says of itself: the seam between raw columns and everything that reads them.
+"""The base class of all kinds of attributes: the interface between raw columns and their readers.
 
-A kind is one module of this package: a class of settings with the methods below, and one line in the table of
-`__init__`. Nothing else of the product knows it; the model sees the layout of what it encodes to.
+A kind is one module of this package, with a class of settings that implements the methods below, and one
+entry in the table of `__init__`. No other code depends on it; the model sees only the layout of the encoded
+values.
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ from m2trec_merlin.sections import Name, Section
 if TYPE_CHECKING:
     from nvtabular import Workflow
 
-#: Columns of the catalogue, the pseudo-attribute, and a name that NVTabular's Categorify uses for itself.
+#: Names no attribute may have: columns of the catalogue, and "labels", which NVTabular's Categorify uses.
 RESERVED_NAMES = (ITEM_ID, "row", TRAIN_COUNT, RECENT_COUNT, KNOWN_COUNT, KNOWN_RECENT_COUNT, "labels")
 
-#: What to do about lists that are written as text.
+#: The hint given where lists are written as text.
 WRITTEN_LISTS_HINT = "use Parquet, which has lists, or kind multi_categorical with texts like red|cheap"
-# Nothing or quoted values in brackets, as Python, JSON and NumPy write them; anything in brackets, or blank;
-# several things in brackets.
+# Brackets that hold nothing or quoted values, as Python, JSON and NumPy write lists; a blank text, or
+# anything in brackets; brackets with several things inside.
 _QUOTED_LIST = r"""(?s)^\s*[\[({]\s*(['"].*['"]\s*,?\s*)?[\])}]\s*$"""
 _BRACKETS = r"(?s)^\s*([\[{].*[\]}]\s*)?$"
 _SEVERAL = r"(?s)^\s*[\[{].*\S[,\s].*\S.*[\]}]\s*$"
-#: Entities and tags of HTML, and the share of items from which on they are no slip.
+#: Entities and tags of HTML.
 _ENTITY = r"&(?:[a-z]{2,8}|#\d{1,5}|#x[0-9a-f]{1,5});"
 _MARKUP = rf"(?i){_ENTITY}|</?(?:p|br|b|i|u|em|h\d|ul|li|div|span|strong)\b[^<>]*>"
-#: Letters that another encoding made of one ("KÃ¼che"), or in whose place it left a mark.
+#: Letters damaged by a wrong encoding: several in place of one ("KÃ¼che"), or a replacement mark.
 _OF_ONE = r"[\x{80}-\x{bf}\x{152}-\x{192}\x{2c6}\x{2dc}\x{2013}-\x{203a}\x{20ac}\x{2122}]"
 _LOST = (
     rf"\x{{fffd}}|[\x{{c2}}\x{{c3}}]{_OF_ONE}|\x{{e2}}\x{{20ac}}{_OF_ONE}|^[^/=&]*\p{{L}}\?\p{{Ll}}[^/=&]*$"
@@ -67,7 +68,7 @@ _DOUBTFUL = (
     ),
 )
 
-#: A node of a graph of NVTabular operators, or the list of columns that it begins with.
+#: A node of a graph of NVTabular operators, or the list of column names that the graph begins with.
 Node = Any
 
 
@@ -77,9 +78,9 @@ class Fault:
 
     Attributes:
         what: the fault, as a statement about a value: "is not a number".
-        values: the column or a part of it; its index holds row numbers.
-        wrong: bool, which of `values` have the fault.
-        hint: what to do about it.
+        values: the column or a part of it, indexed by row number.
+        wrong: a mask of the `values` that have the fault, bool.
+        hint: advice on how to fix it.
     """
 
     what: str
@@ -93,9 +94,9 @@ class Embedding:
     """How the model embeds the ids or vectors of an attribute.
 
     Attributes:
-        dim: width; None: by the size of the vocabulary.
-        pooling: of the values of a list.
-        pair_buckets: vectors for pairs of neighbouring values of a list, found by a hash; 0: none.
+        dim: the width of the embedding; None derives it from the size of the vocabulary.
+        pooling: how the vectors of a list's values are combined.
+        pair_buckets: the number of vectors for pairs of neighbouring values, found by a hash; 0 for none.
     """
 
     dim: int | None = None
@@ -105,12 +106,12 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A model that was trained by others, and turns raw values into vectors.
+    """A third-party pretrained model that turns raw values into vectors.
 
     Attributes:
-        name: by which it is known.
-        package: that it comes with, as it is installed.
-        extra: of this package, that brings it.
+        name: the name of the model.
+        package: the package that contains the model.
+        extra: the extra of m2trec-merlin that installs it.
     """
 
     name: str
@@ -119,7 +120,7 @@ class Pretrained:
 
 
 class Attribute(Section):
-    """One attribute of the items: how it is read, checked, encoded, shown and embedded."""
+    """An attribute of items or events: how it is read, checked, encoded, shown and embedded."""
 
     name: str = Setting(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)
     kind: str
@@ -129,19 +130,19 @@ class Attribute(Section):
     layout: ClassVar[Layout]
     #: Whether the column can serve as an item's title.
     gives_titles: ClassVar[bool] = False
-    #: Whether its ids are values that a person can name, so that a model can predict those of the next item.
+    #: Whether ids stand for values that people can name, so that a model can predict the next item's value.
     names_values: ClassVar[bool] = False
     #: Whether people read and filter by the raw values.
     is_shown: ClassVar[bool] = False
-    #: Settings that concern the model alone: a change asks for training, not for preprocessing.
+    #: Settings that concern only the model: changing one requires training again, but not preprocessing.
     model_settings: ClassVar[frozenset[str]] = frozenset({"dim", "pooling", "pair_buckets"})
-    #: What else than values an export holds that was learned from the items: "subword tokenisers".
+    #: What an export holds that was learned from the items, besides their values: "subword tokenisers".
     learns: ClassVar[str] = ""
-    #: Packages that are imported to encode raw values, besides those of every workflow.
+    #: Packages imported to encode raw values, besides those of every workflow.
     packages: ClassVar[tuple[str, ...]] = ()
-    #: What turns values into vectors, if others trained it.
+    #: The pretrained model that turns values into vectors, if any.
     pretrained: ClassVar[Pretrained | None] = None
-    #: Items encoded at a time in each process: fewer where each takes long.
+    #: Items encoded at a time in each process; fewer for kinds that are slow to encode.
     items_at_a_time: ClassVar[int] = 50_000
 
     @field_validator("name")
@@ -158,30 +159,30 @@ class Attribute(Section):
 
     @property
     def decimal_mark(self) -> str:
-        """What begins the fraction in texts, if it is read as a number; empty if not."""
+        """The decimal mark in texts, if the attribute is read as a number; else empty."""
         return ""
 
     @property
     def embedding(self) -> Embedding:
-        """How the model embeds it."""
+        """How the model embeds this attribute."""
         return Embedding()
 
     def preprocessing_settings(self) -> dict[str, Any]:
-        """Return the settings on which the encoded values depend."""
+        """Return the settings that the encoded values depend on."""
         return self.model_dump(mode="json", exclude=set(self.model_settings))
 
     def reading_settings(self) -> dict[str, Any]:
-        """Return the settings on which it depends whether raw values are valid."""
+        """Return the settings that decide whether raw values are valid."""
         return {"column": self.source_column, "kind": self.kind}
 
     def contradictions(self, attributes: Mapping[str, Attribute]) -> list[str]:
-        """Return what is wrong with this attribute beside the others, by name."""
+        """Return messages about conflicts of this attribute's settings with the others, given by name."""
         if self.source_column == ITEM_ID:
             return [f"attribute '{self.name}' reads '{ITEM_ID}': item ids are never features"]
         return []
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield what is wrong with the known values of the raw column: what is no single value."""
+        """Yield the faults of the known values of the raw column: here, lists and objects."""
         hint = "kind multi_categorical takes lists"
         yield Fault("is a list, not a single value", values, are_lists(values), hint)
         yield Fault("is an object, not a single value", values, are_objects(values))
@@ -190,14 +191,14 @@ class Attribute(Section):
             yield Fault("is a list written as text", values, written, WRITTEN_LISTS_HINT)
 
     def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
-        """Say of the known values of the raw column what is no fault, but hardly meant so.
+        """Yield warnings about known values of the raw column that are valid, but probably not intended.
 
-        These are words for none, marks of web pages, which count as words, lost letters, quotation marks
-        around values, and a few lists.
+        These are words for a missing value, HTML (which counts as words), damaged letters, quotation marks
+        around values, and a few lists written as text.
 
         Args:
-            values: the known values.
-            of: what has them, in the plural.
+            values: the known values of the column.
+            of: the plural noun for what the values belong to, "items" or "events".
         """
         written = written_lists(values)
         if written.any():
@@ -221,24 +222,24 @@ class Attribute(Section):
                 yield f"{count:,} {of} hold {what.format(example)}"
 
     def value_schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of a raw value that is not missing: its types, and what else must hold."""
+        """Return the JSON Schema of a raw value that is not missing."""
         return {"type": ["string", "number", "boolean"]}
 
     def comparable(self, values: pd.Series) -> pa.Array:
-        """Return flat Arrow values of the canonical column, equal where items are, null where missing."""
+        """Return flat Arrow values of the canonical column, equal for equal items; null where missing."""
         return as_text(values)
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
-        """Return what a person should know of the column.
+        """Summarise the column for a person.
 
         Args:
             values: the distinct values of `comparable`, without null.
-            counts: int64, the items that have each.
+            counts: the number of items that have each value, int64.
         """
         return Profile(most_frequent(values, counts))
 
     def spell(self, value: object) -> str:
-        """Return a value of `comparable` for a person to read; nothing where it says little."""
+        """Return a value of `comparable` as readable text; empty if it would tell a person little."""
         return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else ""
 
     def canonical(self, values: pd.Series) -> pd.Series:
@@ -246,30 +247,30 @@ class Attribute(Section):
         return values
 
     def vocabulary_owner(self, attributes: Mapping[str, Attribute]) -> str:
-        """Return the name of the attribute whose vocabulary this one uses: its own unless it is shared."""
+        """Return the name of the attribute whose vocabulary this one uses; by default this one's own."""
         return self.name
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Compose the operators that encode raw columns.
 
         Args:
-            source: the raw columns, under the names of the attributes.
-            members: the attributes that share this one's vocabulary, itself among them.
-            storage: folder in which fitting keeps vocabularies until the workflow is saved.
+            source: a node of the raw columns, renamed to the attributes.
+            members: the attributes that share this one's vocabulary, including this one.
+            storage: the folder where fitting keeps vocabularies until the workflow is saved.
         """
         raise NotImplementedError
 
     def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
-        """Write what a fitted workflow learned of this attribute; returns what it encodes to.
+        """Write what a fitted workflow learned of this attribute; return its field of encoded values.
 
         Args:
-            workflow: fitted.
-            folder: takes a file called as the attribute, if there is something to write.
+            workflow: the fitted workflow.
+            folder: the folder for a file named after the attribute, if any.
         """
         return Field(self.name, self.layout)
 
     def filter_values(self, values: pd.Series) -> pa.Array:
-        """Return the raw values by which a request filters: texts, lists of texts, or float64."""
+        """Return the raw values that requests filter by: texts, lists of texts, or float64."""
         raise NotImplementedError
 
 
@@ -279,7 +280,7 @@ def are_lists(values: pd.Series) -> np.ndarray:
 
 
 def are_objects(values: pd.Series, within_lists: bool = False) -> np.ndarray:
-    """Tell which values are those of a request that JSON calls objects, or lists that hold such or lists."""
+    """Tell which values are JSON objects; within lists, also lists that hold objects or lists."""
 
     def is_object(value: object) -> bool:
         if within_lists and isinstance(value, list | tuple | np.ndarray):
@@ -290,7 +291,7 @@ def are_objects(values: pd.Series, within_lists: bool = False) -> np.ndarray:
 
 
 def _are(values: pd.Series, is_one: Callable[[object], bool]) -> np.ndarray:
-    """Look at each value only where a column holds objects of several types."""
+    """Apply a test to each value; skip columns that do not hold Python objects of mixed types."""
     if values.dtype != object or not pd.api.types.infer_dtype(values, skipna=False).startswith("mixed"):
         return np.zeros(len(values), dtype=bool)
     return values.map(is_one).to_numpy(bool)
@@ -299,7 +300,8 @@ def _are(values: pd.Series, is_one: Callable[[object], bool]) -> np.ndarray:
 def written_lists(values: pd.Series) -> np.ndarray:
     """Tell which texts are lists as programs write them.
 
-    "['new', 'hot']" always is one. '[new, hot]' may be a name, unless all of several values are so.
+    "['new', 'hot']" always counts. '[new, hot]' may be a name, so it counts only if all of several values
+    look like this.
     """
     if values.dtype != object or pd.api.types.infer_dtype(values, skipna=False) != "string":
         return np.zeros(len(values), dtype=bool)

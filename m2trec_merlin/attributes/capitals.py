@@ -1,4 +1,4 @@
-"""Values that differ from others by capitals or the form of marks alone, but are values of their own."""
+"""Find values that differ only in capitals or in the form of marks, and are probably meant to be one."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.columns import are_missing_words
 
-#: Share of values from which on other capitals are no slip of one item.
+#: Share of values above which differing capitals are more than a slip in one item.
 _NOTABLE = 0.01
-#: Apostrophes and hyphens as typesetters write them, and what keyboards have in their place.
+#: Typographic apostrophes and hyphens and sharp s, and what a keyboard has in their place.
 _MARKS = {r"[\x{2018}\x{2019}\x{02bc}\x{00b4}`]": "'", r"[\x{2010}-\x{2015}\x{2212}]": "-", "\u00df": "ss"}
 
 
 def doubts_of_capitals(values: pa.Array) -> Iterator[str]:
-    """Say that some values are probably one, with the most frequent of them.
+    """Yield a warning if values are probably the same, with the most frequent ones as an example.
 
     Args:
-        values: texts, one for each item and value; null where there is none.
+        values: texts, one for each item and value; null where missing.
     """
     counted = pc.value_counts(values.drop_null()).flatten()
     folded = pc.utf8_lower(pc.utf8_normalize(counted[0], "NFKC"))
     for written, mark in _MARKS.items():
         folded = pc.replace_substring_regex(folded, written, mark)
     table = pa.table([*counted, folded], ["text", "count", "folded"])
-    # Of words for none, it is told that they are values at all.
+    # Words for a missing value have a warning of their own, see `Attribute.doubts`.
     table = table.filter(pa.array(~are_missing_words(counted[0])))
     by_count = table.to_pandas().sort_values(["count", "text"], ascending=[False, True])
     alike = by_count[by_count.duplicated("folded", keep=False)]

@@ -1,4 +1,4 @@
-"""Kind `categorical`: one value an item, such as a brand. AsText -> Categories."""
+"""Kind `categorical`: one value per item, such as a brand. Operators: AsText -> Categories."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ class Categorical(Attribute):
 
     @property
     def embedding(self) -> Embedding:
-        """A vector a value."""
+        """One vector per value."""
         return Embedding(self.dim)
 
     def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
-        """Say also which values are probably one."""
+        """Warn also about values that are probably the same."""
         yield from super().doubts(values, of)
         yield from doubts_of_capitals(self.comparable(values))
 
     def comparable(self, values: pd.Series) -> pa.Array:
-        """Return the one spelling of each value."""
+        """Return each value in its canonical spelling."""
         return as_category(values)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
-        """Write values as text, then number them."""
+        """Spell values as text, then number them."""
         from m2trec_merlin.attributes.categories import categorify
         from m2trec_merlin.attributes.operators import AsText, ConvertColumns
 
         return source >> ConvertColumns(AsText()) >> categorify(storage, self.min_count)
 
     def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
-        """Write the values."""
+        """Write the value of each id."""
         from m2trec_merlin.attributes.categories import write_categories
 
         return Field(self.name, self.layout, write_categories(workflow, self.name, folder))

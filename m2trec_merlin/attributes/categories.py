@@ -1,4 +1,4 @@
-"""Categories as an NVTabular operator, for the kinds that have a vocabulary of values."""
+"""The NVTabular operator for kinds of attributes that have a vocabulary of values."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ RESERVED = ("<padding>", "<missing>", "<other>")
 
 
 class Categories(FittedByParts, Categorify):
-    """NVTabular's Categorify: 0 padding, 1 missing, 2 other, values from 3 by falling frequency.
+    """NVTabular's Categorify: replace values by ids, 0 padding, 1 missing, 2 other, from 3 by frequency.
 
-    Upstream, a frame is merged with the vocabulary and sorted for every column; here its distinct values are
-    looked up in an index that is made once. A list without values becomes [MISSING]. Upstream, a column
-    without any value gets no vocabulary file, which `transform` then fails to open; and the order of equally
-    frequent values depends on the processor.
+    A list without values becomes [MISSING]. Upstream merges a frame with the vocabulary and sorts it for
+    every column; here the distinct values are looked up in an index that is built once. Upstream writes no
+    vocabulary file for a column without values, which `transform` then fails to open; and its order of
+    equally frequent values depends on the processor.
     """
 
     _indexes: dict[str, IdIndex] | None = None
-    #: Values of the vocabularies that are extended, by column.
+    #: Values of the earlier vocabularies that fitting extends, by column.
     _before: Mapping[str, Sequence[str]] = {}
 
     def fit_part(self, col_selector: ColumnSelector, df: Frame) -> dict[str, dict[str, int]]:
-        """Count the values of a part."""
+        """Count the values of each column in a part of the data."""
         frames = frames_of(df)
         return {name: frames.count_categories(df[name]) for name in col_selector.names}
 
@@ -50,7 +50,7 @@ class Categories(FittedByParts, Categorify):
         return add_counts(parts)
 
     def fit_finalize(self, categories: Mapping[str, Mapping[str, int]]) -> None:
-        """Write the vocabularies: values by falling frequency, equals by the value; behind earlier ones."""
+        """Write the vocabularies: earlier values first, then new ones by falling frequency, ties by value."""
         self._indexes = None
         folder = Path(self.out_path) / "categories"
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ class Categories(FittedByParts, Categorify):
             self.categories[name] = str(path)
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
-        """Replace values, and the values of lists, by their ids."""
+        """Replace single values, or the values of lists, by their ids."""
         frames = frames_of(df)
         encoded = {name: frames.look_up(df[name], self._ids(name), MISSING) for name in col_selector.names}
         return frames.with_columns(df, encoded)
@@ -99,8 +99,8 @@ class Categories(FittedByParts, Categorify):
         if name not in indexes:
             values = pd.Series(self.values(name), dtype=object)
             spelled = as_category(values).to_pandas()
-            # Vocabularies of earlier releases hold other spellings, some of them of one value: the most
-            # frequent one is found, and no value that is asked for begins with a space.
+            # Vocabularies of earlier releases may hold several spellings of a value. The most frequent one
+            # is found; a leading space hides the others, as no spelled value begins so.
             indexes[name] = IdIndex(spelled.mask(spelled.duplicated(), " " + values))
         return indexes[name]
 
@@ -111,7 +111,7 @@ class Categories(FittedByParts, Categorify):
 def _write_vocabulary(
     path: Path, name: str, counts: Mapping[str, int], least: int, before: Sequence[str]
 ) -> None:
-    """Write the file as NVTabular does: its index is the id of a value."""
+    """Write a vocabulary in NVTabular's format, where the index of a row is the id of its value."""
     known = set(before)
     new = sorted((-n, value) for value, n in counts.items() if n >= least and value not in known)
     values = [*before, *(value for _, value in new)]
@@ -122,12 +122,12 @@ def _write_vocabulary(
 
 
 def categorify(storage: Path, min_count: int) -> Categories:
-    """Return the operator, which keeps its vocabularies in `storage` until the workflow is saved."""
+    """Create the operator; it keeps its vocabularies in `storage` until the workflow is saved."""
     return Categories(freq_threshold=min_count, out_path=str(storage), dtype=np.int64)
 
 
 def write_categories(workflow: Workflow, name: str, folder: Path) -> int:
-    """Write NAME.parquet, the value behind each id; returns the size of the vocabulary."""
+    """Write NAME.parquet, which holds the value of each id, and return the size of the vocabulary."""
     values = [*RESERVED, *find_operator(workflow, name, Categories).values(name)]
     pq.write_table(pa.table({"value": pa.array(values, pa.string())}), folder / f"{name}.parquet")
     return len(values)

@@ -1,7 +1,7 @@
-"""Operators that are fitted part by part: a small result of each part, and what all of them say together.
+"""Operators that are fitted part by part: each part of the data gives a small result, and these are joined.
 
-Upstream, operators are fitted on a Dask dataframe, which has to know the library of its parts. Here a part is
-whatever `frames` knows.
+Upstream fits operators on a Dask dataframe, which has to support the library of its parts. Here a part is any
+frame that `frames` supports.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from m2trec_merlin.frames import Frame
 
 
 class FittedByParts(StatOperator):
-    """Has `fit_part` and `join`; `fit_finalize` takes what `join` returns."""
+    """Base of operators fitted by parts: `fit_part`, then `join`, whose result goes to `fit_finalize`."""
 
     def fit_part(self, col_selector: ColumnSelector, df: Frame) -> Any:
-        """Return what one part says: small, and on the host."""
+        """Return the statistics of one part: small, and on the host."""
         raise NotImplementedError
 
     def join(self, parts: Sequence[Any]) -> Any:
-        """Return what all parts say together."""
+        """Join the statistics of all parts."""
         raise NotImplementedError
 
     def fit(self, col_selector: ColumnSelector, ddf: Any) -> Any:
-        """Do it on the partitions of a Dask dataframe, as `nvtabular.Workflow.fit` asks for it."""
+        """Fit on the partitions of a Dask dataframe, which is how `nvtabular.Workflow.fit` fits operators."""
         return delayed(self.join)([delayed(self.fit_part)(col_selector, part) for part in ddf.to_delayed()])
 
 

@@ -1,4 +1,4 @@
-"""Kind `multi_categorical`: several values an item, such as tags. SplitValues -> Categories."""
+"""Kind `multi_categorical`: several values per item, such as tags. Operators: SplitValues -> Categories."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from m2trec_merlin.sections import Count, Name, Width
 if TYPE_CHECKING:
     from nvtabular import Workflow
 
-#: What separates values in other tables, and the share of values that hold it, if not by chance.
+#: Usual separators, and the share of values above which one of them is no coincidence.
 _SEPARATORS, _NOTABLE = ("|", ";", ",", ">", "/"), 0.2
 _ALL_VALUES = 2**31 - 1
-#: Between the values of an item where they are compared as one text; no one writes this character.
+#: Joins the values of an item to one text for comparison; real values do not contain it.
 _UNIT_SEPARATOR = "\x1f"
 
 
@@ -56,17 +56,17 @@ class MultiCategorical(Attribute):
 
     @property
     def embedding(self) -> Embedding:
-        """A vector a value, pooled."""
+        """One vector per value, pooled."""
         return Embedding(self.dim, self.pooling)
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield lists that are written as text, which would count as one value, and what holds others."""
+        """Yield lists written as text, which would count as one value, and objects or nested lists."""
         yield Fault("is a list written as text", values, written_lists(values), WRITTEN_LISTS_HINT)
         odd = are_objects(values, within_lists=True)
         yield Fault("is neither a value nor a list of values", values, odd)
 
     def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
-        """Say also which values are probably one, and where another mark seems to separate them."""
+        """Warn also about values that are probably the same, and about a likely different separator."""
         yield from super().doubts(values, of)
         yield from doubts_of_capitals(self.filter_values(values).flatten())
         texts = values[~are_lists(values)].astype(str)
@@ -82,22 +82,22 @@ class MultiCategorical(Attribute):
             )
 
     def value_schema(self) -> dict[str, Any]:
-        """Allow lists of single values beside single ones."""
+        """Allow lists of single values besides single values."""
         single = super().value_schema()["type"]
         return {"type": [*single, "array"], "items": {"type": [*single, "null"]}}
 
     def comparable(self, values: pd.Series) -> pa.Array:
-        """Join the values of each item to one text."""
+        """Join the values of each item into one text."""
         lists = self.filter_values(values)
         joined = pc.binary_join(lists, _UNIT_SEPARATOR)
         return pc.if_else(pc.equal(joined, ""), pa.scalar(None, joined.type), joined)
 
     def spell(self, value: object) -> str:
-        """Part the values by commas."""
+        """Separate the values by commas."""
         return super().spell(value).replace(_UNIT_SEPARATOR, ", ")
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
-        """Count the values themselves, and how many an item has."""
+        """Count single values, and the number of values per item."""
         lists = pc.split_pattern(values, _UNIT_SEPARATOR)
         lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
         single = lists.flatten().dictionary_encode()
@@ -120,22 +120,22 @@ class MultiCategorical(Attribute):
         return source >> ConvertColumns(split) >> categorify(storage, self.min_count)
 
     def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
-        """Write the values."""
+        """Write the value of each id."""
         from m2trec_merlin.attributes.categories import write_categories
 
         return Field(self.name, self.layout, write_categories(workflow, self.name, folder))
 
     def filter_values(self, values: pd.Series) -> pa.Array:
-        """Return lists of texts, all values of an item."""
+        """Return the list of all values of each item, as texts."""
         return split_values(values, self.separator, _ALL_VALUES)
 
 
 class SplitValues:
-    """Several values per row, held as a list or as one string with separators, as a list of strings.
+    """Convert several values per row, given as a list or as one separated string, to a list of strings.
 
     Args:
-        separator: what stands between the values of one string.
-        max_values: keep the first so many of a row.
+        separator: the text between the values of one string.
+        max_values: the number of values kept per row; the first ones are kept.
     """
 
     dtype, tags = np.str_, ()
@@ -146,5 +146,5 @@ class SplitValues:
         self.shape = ((1, max_values),)
 
     def __call__(self, name: str, column: Column, frames: Frames) -> Column:
-        """Return lists of strings; [LIST_FILLER] where a row has no value."""
+        """Return lists of strings; [LIST_FILLER] for a row without values."""
         return frames.split(column, name, self.separator, self.max_values, LIST_FILLER)

@@ -1,4 +1,7 @@
-"""Kind `numeric`: a number, such as a price. AsNumber -> LogOp (if asked) -> Standardise -> FillMissing."""
+"""Kind `numeric`: a number, such as a price.
+
+Operators: AsNumber -> LogOp (if `log` is set) -> Standardise -> FillMissing.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ from m2trec_merlin.columns import are_missing_words, as_doubles, fit_float32, nu
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
 
-#: How pandas calls what looks like a number to NumPy only.
+#: What pandas' names of types of times begin with; NumPy would take them for numbers.
 _TIMES = ("date", "time")
-#: Numbers that are needed to say that one is none of them, and how much farther it makes them spread.
+#: The fewest other numbers needed to call one an outlier, and the factor by which it widens their deviation.
 _FEW, _FAR = 10, 50
 _WITH_UNIT = r"(?:[€$£¥]|[A-Za-z]{1,3})?\s*[+-]?\d[\d.,]*\s*(?:[€$£¥%]|[A-Za-z]{1,3})?"
 
@@ -40,15 +43,15 @@ class Numeric(Attribute):
 
     @property
     def decimal_mark(self) -> str:
-        """See `decimal`."""
+        """The setting `decimal`."""
         return self.decimal
 
     def reading_settings(self) -> dict[str, Any]:
-        """Whether numbers below 0 are valid depends on `log`, and what a text says on `decimal`."""
+        """Add `log`, which makes negative numbers invalid, and `decimal`, by which texts are read."""
         return {**super().reading_settings(), "log": self.log, "decimal": self.decimal}
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield lists, what is no number that the model can compute with, and what has no logarithm."""
+        """Yield lists, values that are not finite numbers of float32, and negative ones for `log`."""
         is_list = are_lists(values)
         single = values[~is_list]
         found = as_doubles(single, self.decimal)
@@ -60,7 +63,7 @@ class Numeric(Attribute):
         yield Fault("is a list, not a number", values, is_list)
 
     def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
-        """Say where points may part thousands, and which number hardly is one beside all others."""
+        """Warn about points that may separate thousands, and about outliers that may stand for missing."""
         if self.decimal == "." and may_have_points_at_thousands(values):
             pointed = values[values.str.contains(".", regex=False)].iloc[0]
             yield f"{pointed!r} is taken for a number below 1,000: if points part thousands, set decimal: ','"
@@ -69,7 +72,7 @@ class Numeric(Attribute):
             yield f"{number:.15g} (of {count:,}) is {why}: leave the field empty where it stands for none"
 
     def value_schema(self) -> dict[str, Any]:
-        """Return numbers, also as text, since CSV has no types."""
+        """Allow numbers, also as text, because CSV has no types."""
         largest = float(np.finfo(np.float32).max)
         sign, least = ("[+]?", 0.0) if self.log else ("[+-]?", -largest)
         digits = r"\d+\.?\d*|\.\d+"
@@ -83,7 +86,7 @@ class Numeric(Attribute):
         return self.filter_values(values)
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
-        """Say how the numbers are distributed."""
+        """Return quantiles of the numbers."""
         return Profile(quantiles=quantiles(values.to_numpy(zero_copy_only=False), counts))
 
     def canonical(self, values: pd.Series) -> pd.Series:
@@ -91,7 +94,7 @@ class Numeric(Attribute):
         return pd.Series(as_doubles(values, self.decimal), index=values.index)
 
     def _hint(self, values: pd.Series, unusable: pd.Series) -> str:
-        """Return what to do about a column of another type, or about values that are written otherwise."""
+        """Return advice for a column of another type, or for values in another notation."""
         kind = pd.api.types.infer_dtype(values, skipna=True)
         if kind == "boolean":
             return "kind categorical takes true and false"
@@ -104,7 +107,7 @@ class Numeric(Attribute):
             return "decimal: '.' reads points" if texts.str.fullmatch(r"-?\d+\.\d+").any() else ""
         with_commas = texts[texts.str.fullmatch(r"-?\d+(,\d+)+(\.\d+)?")]
         if len(with_commas):
-            # Read as decimal commas, 1,299 would be 1.299 without a word.
+            # With decimal commas, 1,299 would silently be read as 1.299.
             parts_thousands = with_commas.str.fullmatch(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?").all()
             return "write thousands without commas" if parts_thousands else "decimal: ',' reads commas"
         missing = are_missing_words(pa.array(texts, pa.string()))
@@ -119,7 +122,7 @@ class Numeric(Attribute):
 
         found = source >> ConvertColumns(AsNumber(0 if self.log else None, self.decimal))
         found = found >> LogOp() if self.log else found
-        # Filled last: the mean of the known values is then 0, and does not depend on the missing ones.
+        # Filled last: the mean of the known values is 0 by then, and missing values do not shift it.
         return found >> Standardise() >> FillMissing(0)
 
     def filter_values(self, values: pd.Series) -> pa.Array:
@@ -128,7 +131,7 @@ class Numeric(Attribute):
 
 
 def may_have_points_at_thousands(values: pd.Series) -> bool:
-    """Tell whether all of some texts, such as 899 and 1.299, may be numbers of that size, too."""
+    """Tell whether points in a column of texts, such as 899 and 1.299, may separate thousands."""
     if pd.api.types.infer_dtype(values, skipna=True) != "string":
         return False
     texts = values.dropna().str.strip()
@@ -138,11 +141,11 @@ def may_have_points_at_thousands(values: pd.Series) -> bool:
 
 
 def _outlying(numbers: np.ndarray, named: np.ndarray) -> Iterator[tuple[float, int, str]]:
-    """Yield the least or greatest number if it hardly says what the others say, its count, and why.
+    """Yield the least or greatest number if it is an outlier, with its count and the reason.
 
     Args:
-        numbers: as they are standardised.
-        named: the same, as they are written.
+        numbers: the numbers to be standardised, after the logarithm if there is one.
+        named: the same numbers before the logarithm, for messages.
     """
     finite = np.isfinite(numbers)
     numbers, named = numbers[finite], named[finite]
@@ -159,9 +162,9 @@ def _outlying(numbers: np.ndarray, named: np.ndarray) -> Iterator[tuple[float, i
 
 
 class AsNumber:
-    """Numbers as float64; NaN where missing, not a number, beyond float32, or below `minimum`.
+    """Convert values to float64; null where missing, not a number, beyond float32, or below `minimum`.
 
-    Double precision, since sums over the whole column follow.
+    The precision is double because sums over the whole column follow.
     """
 
     dtype, shape, tags = np.float64, (), ()
@@ -171,5 +174,5 @@ class AsNumber:
         self.decimal = decimal
 
     def __call__(self, name: str, column: Column, frames: Frames) -> Column:
-        """Return float64 values, null where there is no usable number."""
+        """Return float64 values; null where there is no usable number."""
         return frames.numbers(column, self.minimum, self.decimal)

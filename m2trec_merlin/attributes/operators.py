@@ -1,4 +1,4 @@
-"""Functions of columns as NVTabular operators: small objects, so that a workflow can be saved."""
+"""NVTabular operators from functions of columns; the functions are small objects, so they can be saved."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ from m2trec_merlin.frames import Column, Frame, Frames, frames_of
 
 
 class Conversion(Protocol):
-    """A function of a column; what an operator needs to know of it.
+    """A function that converts a column, with the metadata that an operator needs.
 
     Attributes:
-        dtype: of the new values.
-        shape: of a new value: empty for single values, (least, most) for lists, or (size,) for vectors.
-        tags: of the new column.
+        dtype: the type of the new values.
+        shape: the shape of a value: () for single values, ((least, most),) for lists, (size,) for vectors.
+        tags: the Merlin tags of the new column.
     """
 
     @property
     def dtype(self) -> Any:
-        """See above."""
+        """The type of the new values."""
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """See above."""
+        """The shape of a new value."""
 
     @property
     def tags(self) -> tuple[Tags, ...]:
-        """See above."""
+        """The Merlin tags of the new column."""
 
     def __call__(self, name: str, column: Column, frames: Frames) -> Column:
-        """Return the new values of column `name`, as many as the old ones."""
+        """Return the new values of column `name`, one per row."""
 
 
 @runtime_checkable
 class Learning(Protocol):
-    """An operator that learns from items: what it learned, as files from which nothing can run code."""
+    """An operator that learns from data, and stores what it learned in files that cannot run code."""
 
     def write_learned(self, column: str, folder: Path) -> None:
-        """Write what was learned of a column into a file of that name."""
+        """Write what was learned from a column into a file named after the column."""
 
     def read_learned(self, column: str, folder: Path) -> None:
-        """Take over what `write_learned` wrote; to transform, the file may change or go later.
+        """Load what `write_learned` wrote; `transform` works even if the file changes or goes later.
 
         Raises:
-            ArtifactError: it is missing or damaged.
+            ArtifactError: the file is missing or damaged.
         """
 
     def start_from(self, column: str, folder: Path) -> None:
-        """Have the next fitting extend what `write_learned` wrote: every id keeps its value.
+        """Make the next fitting extend what `write_learned` wrote: every id keeps its value.
 
         Raises:
-            ArtifactError: it is missing or damaged.
+            ArtifactError: the file is missing or damaged.
         """
 
 
 class ConvertColumns(Operator):
-    """Replaces each column by a function of that column alone."""
+    """An operator that applies a conversion to each column separately."""
 
     def __init__(self, conversion: Conversion) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class ConvertColumns(Operator):
         return frames.frame({n: self.conversion(n, df[n], frames) for n in col_selector.names})
 
     def load(self) -> None:
-        """Load now what the conversion would load when it is first called."""
+        """Load now what the conversion would otherwise load on its first call."""
         load = getattr(self.conversion, "load", None)
         if load is not None:
             load()
@@ -84,30 +84,30 @@ class ConvertColumns(Operator):
 
     @property
     def output_tags(self) -> list[Tags]:
-        """Of the conversion."""
+        """The tags of the conversion."""
         return list(self.conversion.tags)
 
     @property
     def output_dtype(self) -> Any:
-        """Of the conversion."""
+        """The type of the conversion."""
         return self.conversion.dtype
 
 
 def load_operators(workflow: Workflow) -> None:
-    """Load now what a workflow's operators would load when they meet their first value; can take seconds.
+    """Load now what a workflow's operators would otherwise load on first use; this can take seconds.
 
     Raises:
-        MissingDependencyError: something that one of them needs is not installed.
+        MissingDependencyError: an operator needs a package that is not installed.
     """
     for node in Graph.get_nodes_by_op_type([workflow.output_node], ConvertColumns):
         node.op.load()
 
 
 def find_operator(workflow: Workflow, name: str, kind: type[Operator]) -> Any:
-    """Return the operator of a class that makes column `name`.
+    """Return the operator of class `kind` that outputs column `name`.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such operator.
     """
     for node in Graph.get_nodes_by_op_type([workflow.output_node], kind):
         if name in node.output_columns.names:
@@ -116,7 +116,7 @@ def find_operator(workflow: Workflow, name: str, kind: type[Operator]) -> Any:
 
 
 class AsText:
-    """Values of any type as the texts of categories; see `spelling` for which text."""
+    """Convert values of any type to the texts of categories, as `spelling` defines them."""
 
     dtype, shape, tags = np.str_, (), ()
 

@@ -1,4 +1,4 @@
-"""What the raw values of an attribute look like, for a person who has to judge them."""
+"""Summaries of the raw values of an attribute, for a person to judge them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _WORD = r"[\pL\pM\pN_]+"
 
 @dataclass(frozen=True)
 class Profile:
-    """What is worth saying of the known values of an attribute, apart from how many there are.
+    """A summary of the known values of an attribute, apart from their number.
 
     Attributes:
         frequent: the most frequent values, each with the number of items that have it.
-        quantiles: by share of the items, the number below which so many lie.
-        lengths: the same of what an item has several of.
-        counted: what that is: the words of a text, or the values of a list.
-        too_long: items of more words or values than `max_tokens`, of which the rest is cut. Texts are cut at
-            so many subwords, of which a word has at least one.
+        quantiles: the quantiles of a number over items, by share as text ("0.05").
+        lengths: the quantiles of the number of words or values per item, likewise.
+        counted: what `lengths` counts: "words" of a text, or "values" of a list.
+        too_long: the number of items with more words or values than `max_tokens`, so that some are cut off.
+            For texts this is a lower bound: `max_tokens` counts subwords, and a word has at least one.
     """
 
     frequent: list[tuple[str, int]] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Profile:
 
 
 def most_frequent(values: pa.Array, counts: np.ndarray) -> list[tuple[str, int]]:
-    """Return the most frequent of distinct texts, ties in the order in which they come."""
+    """Return the most frequent of distinct texts with their counts; ties keep their order."""
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
     shown = values.take(pa.array(order)).to_pylist()
     return [
@@ -47,7 +47,7 @@ def most_frequent(values: pa.Array, counts: np.ndarray) -> list[tuple[str, int]]
 
 
 def quantiles(numbers: np.ndarray, counts: np.ndarray) -> dict[str, float]:
-    """Return quantiles of numbers, each of which so many items have; none of nothing."""
+    """Return quantiles of numbers, each weighted by its count of items; empty if there are no items."""
     if not counts.sum():
         return {}
     found = weighted_quantiles(numbers, counts, _QUANTILES)
@@ -57,7 +57,7 @@ def quantiles(numbers: np.ndarray, counts: np.ndarray) -> dict[str, float]:
 def weighted_quantiles(
     numbers: np.ndarray, counts: np.ndarray, shares: Sequence[float] | np.ndarray
 ) -> np.ndarray:
-    """Return the least numbers up to which such shares lie, where each number occurs so many times."""
+    """Return, for each share, the least number up to which this share of the counted numbers lies."""
     order = np.argsort(numbers, kind="stable")
     reached = np.cumsum(counts[order])
     ranks = np.ceil(np.array(shares) * reached[-1]).clip(1)
@@ -66,5 +66,5 @@ def weighted_quantiles(
 
 
 def count_words(texts: pa.Array) -> np.ndarray:
-    """Return how many runs of letters and digits each text has, int64; it has so many subwords at least."""
+    """Count the runs of letters and digits of each text, int64: a lower bound of its number of subwords."""
     return pc.count_substring_regex(texts, _WORD).to_numpy(zero_copy_only=False).astype(np.int64)

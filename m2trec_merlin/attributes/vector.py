@@ -1,4 +1,4 @@
-"""Kind `vector`: numbers of fixed length made elsewhere, such as an image's embedding. AsVector."""
+"""Kind `vector`: a precomputed vector of fixed length, such as an image's embedding. Operator: AsVector."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class Vector(Attribute):
 
     @property
     def embedding(self) -> Embedding:
-        """A projection."""
+        """A linear projection of the vector."""
         return Embedding(self.dim)
 
     def reading_settings(self) -> dict[str, Any]:
-        """The length decides, too."""
+        """Add the length of the vector."""
         return {**super().reading_settings(), "size": self.size}
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield what is no list, of another length, or holds what is no finite number."""
+        """Yield values that are no lists, are of another length, or hold anything but finite numbers."""
         is_list = are_lists(values)
         lists = values[is_list]
         lengths, finite = _measure(lists)
@@ -57,12 +57,12 @@ class Vector(Attribute):
         yield Fault("holds values that are not finite numbers", lists, right & ~finite)
 
     def value_schema(self) -> dict[str, Any]:
-        """Return a list of so many numbers."""
+        """Allow lists of `size` numbers."""
         length = {"minItems": self.size, "maxItems": self.size}
         return {"type": ["array"], "items": {"type": "number"}, **length}
 
     def comparable(self, values: pd.Series) -> pa.Array:
-        """Return a digest of each vector, in little memory."""
+        """Return a digest of each vector, computed part by part to save memory."""
         digests: list[bytes | None] = []
         for begin in range(0, len(values), self.items_at_a_time):
             some = values.iloc[begin : begin + self.items_at_a_time]
@@ -74,11 +74,11 @@ class Vector(Attribute):
         return pa.array(digests, pa.binary(_DIGEST_SIZE))
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
-        """Say nothing: numbers made elsewhere tell a person little."""
+        """Return an empty profile: precomputed numbers tell a person little."""
         return Profile()
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
-        """Take the numbers as they are."""
+        """Keep the numbers as they are."""
         from m2trec_merlin.attributes.operators import ConvertColumns
 
         return source >> ConvertColumns(AsVector(self.size))
@@ -89,7 +89,7 @@ class Vector(Attribute):
 
 
 class AsVector:
-    """Vectors of one size, float32; all zeros where missing, zero where an entry is not finite."""
+    """Convert to float32 vectors of one size; all zeros where missing, zero where an entry is not finite."""
 
     dtype = np.float32
 
@@ -99,7 +99,7 @@ class AsVector:
 
     @property
     def tags(self) -> tuple[Any, ...]:
-        """A vector made elsewhere."""
+        """The tag of a precomputed vector."""
         from merlin.schema import Tags
 
         return (Tags.EMBEDDING,)
@@ -108,7 +108,7 @@ class AsVector:
         """Return lists of `size` float32 values.
 
         Raises:
-            DataError: a row holds something else than a list of `size` numbers.
+            DataError: a row holds anything other than a list of `size` numbers.
         """
         return frames.vectors(column, name, self.size)
 

@@ -1,15 +1,16 @@
-"""The words of a text in any language: how letters are spelled alike, and where a text is cut.
+"""The rules that cut a text of any language into words: how letters are normalised, and where words end.
 
-Everything is a rule of the `tokenizers` library: a fitted vocabulary carries it in its file, and a catalogue
-that was fitted under another rule goes on under that one.
+All rules are built from the `tokenizers` library. A fitted vocabulary stores them in its file, so a catalogue
+that was fitted under earlier rules keeps these.
 
-- Letters of other widths, ligatures, and composed and decomposed letters are one (NFKD, lower case).
-- Marks of Latin, Greek and Cyrillic letters are accents, and go. Elsewhere they are vowels, tones, voicing
-  or points, which tell words apart, and stay.
-- White space, punctuation and zero-width spaces separate words; Chinese characters are a word each.
-- Scripts that are written without spaces are cut every so many letters, longer words of others at the length
-  that WordPiece takes. A letter that training never met then costs its piece, not the whole title.
-- What nobody sees (controls, joiners, marks of direction, variation selectors) is left out.
+- Full-width letters, ligatures, and composed and decomposed letters are made equal (NFKD, lower case).
+- Marks on Latin, Greek and Cyrillic letters are accents, and are removed. In other scripts they are vowels,
+  tones, voicing or points, which tell words apart, and stay.
+- White space, punctuation and zero-width spaces separate words; each Chinese character is a word.
+- Text in scripts without spaces is cut every 20 letters; longer words of other scripts are cut at the
+  greatest length that WordPiece accepts. So a letter that training never met costs one piece, not the whole
+  title.
+- Invisible characters (controls, joiners, marks of direction, variation selectors) are removed.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer, PreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 
-#: Letters of a piece at most; WordPiece calls longer words unknown.
+#: The most letters of a word; WordPiece treats longer words as unknown.
 LONGEST_WORD = 100
 
-#: Scripts that are written without spaces, by the names that Unicode gives them and their letters.
+#: Scripts written without spaces, by their Unicode names, which the names of their letters begin with.
 _WITHOUT_SPACES = ("Thai", "Lao", "Khmer", "Myanmar", "Hiragana", "Katakana")
 #: Kana share the marks of voicing and the sign of a long vowel with other scripts.
 _SPACELESS = "".join(rf"\p{{{script}}}" for script in _WITHOUT_SPACES) + r"\u3099\u309A\u30FC"
-#: Some four or five words: long enough for what pieces learn to be words, short enough to be found again.
+#: Four or five words: long enough to learn words as pieces, short enough for a cut to occur again.
 _LETTERS_WITHOUT_SPACES = 20
 
 
 def normalizer() -> Normalizer:
-    """Return what spells a text's letters alike."""
+    """Create the normaliser, which makes equivalent letters equal."""
     return Normalizers(
         [
             Replace(Regex(r"[\s\u200B]"), " "),
@@ -43,24 +44,24 @@ def normalizer() -> Normalizer:
             NFKD(),
             Replace(Regex(r"(?<=[\p{Latin}\p{Greek}\p{Cyrillic}])\p{Mn}+"), ""),
             BertNormalizer(clean_text=False, handle_chinese_chars=True, strip_accents=False, lowercase=True),
-            # Lower case is made letter by letter, and does not see that a sigma ends its word.
+            # Letters are lowered one by one, so a capital sigma at the end of a word becomes a medial one.
             Replace("\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"),
         ]
     )
 
 
 def pre_tokenizer() -> PreTokenizer:
-    """Return what cuts a normalised text into punctuation and words of at most `LONGEST_WORD` letters."""
+    """Create the cutter of normalised text into punctuation and words of at most `LONGEST_WORD` letters."""
     return PreTokenizers([BertPreTokenizer(), _cut()])
 
 
 def may_stand_anywhere(letter: str) -> bool:
-    """Tell whether a letter's script has no spaces: where its words begin, nobody can see."""
+    """Tell whether a letter's script has no spaces, so that the letter may begin a piece anywhere."""
     return unicodedata.name(letter, "").startswith(tuple(script.upper() for script in _WITHOUT_SPACES))
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text, normalised, without punctuation; a word may hold digits and underscores."""
+    """Return the normalised words of a text, without punctuation; words may hold digits and underscores."""
     normalised = _normalizer().normalize_str(text)
     return [word for word, _ in _between_punctuation().pre_tokenize_str(normalised)]
 
@@ -74,7 +75,7 @@ def _cut() -> PreTokenizer:
 
 
 def _run(letters: str, longest: int) -> str:
-    """Match so many letters at most, and no end between a letter and its marks if that can be helped."""
+    """Return a pattern for at most `longest` letters, which avoids ending between a letter and its marks."""
     return rf"{letters}{{1,{longest}}}(?!\p{{M}})|{letters}{{1,{longest}}}"
 
 

@@ -1,1 +1,1 @@
-"""The command line: a verb for each arrow of the data flow."""
+"""The command line: one verb for each step of the pipeline."""

@@ -1,4 +1,4 @@
-"""The command `m2trec`: reads one configuration, runs one step of the pipeline, shows what it does."""
+"""The command `m2trec`: each verb reads a configuration and runs one step of the pipeline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from m2trec_merlin.errors import NothingToDoError, message_of
 from m2trec_merlin.runs import HeldOut
 from m2trec_merlin.version import __version__
 
-#: Exit code of a verb that Ctrl-C ended.
+#: Exit code of a verb that was stopped by Ctrl-C.
 STOPPED = 130
 
 app = typer.Typer(
@@ -89,7 +89,7 @@ def check(
         ),
     ] = False,
 ) -> None:
-    """Check configuration and tables as `data` does, and write nothing; exit code 1: not valid."""
+    """Check configuration and tables as `data` does, but write nothing. Exit code 1: not valid."""
     from m2trec_merlin.cli.checking import print_schema, run_check
 
     if schema:
@@ -107,7 +107,7 @@ def doctor(
     settings: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print able and findings as JSON.")] = False,
 ) -> None:
-    """Say what this machine has and lacks, and what that costs; exit code 3: some verb cannot run here."""
+    """Report what this machine has and lacks, and what that costs. Exit code 3: some verb cannot run here."""
     from m2trec_merlin.cli.diagnosing import run_doctor
 
     found = found_config(config, settings)
@@ -124,7 +124,10 @@ def preprocess(
     earlier: FromOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Run the NVTabular workflows: catalogue and sessions; with --from, vocabularies grow at their end."""
+    """Run the NVTabular workflows to make catalogue and sessions.
+
+    With --from, the vocabularies of an earlier run are extended: known values keep their ids.
+    """
     verbs.run_preprocess(read_config(config, settings), dask, force, earlier)
 
 
@@ -139,10 +142,10 @@ def train(
     ] = True,
     force: ForceOption = False,
 ) -> None:
-    """Train the model; a killed training goes on where it stood.
+    """Train the model; a killed training continues where it stopped.
 
-    With --from, new sessions and items are trained on from the weights of an earlier run; what `preprocess
-    --from` would do is done before, if it is not done yet.
+    With --from, training on new sessions and items starts from the weights of an earlier run; `preprocess
+    --from` runs first if needed.
     """
     verbs.run_train(read_config(config, settings, variant), resume, force, earlier)
 
@@ -157,7 +160,7 @@ def evaluate(
     ] = "test",
     force: ForceOption = False,
 ) -> None:
-    """Measure the model beside the baselines; writes metrics, plots and an HTML report."""
+    """Measure the model and the baselines; write metrics, plots and an HTML report."""
     verbs.run_evaluate(read_config(config, settings, variant), force, split)
 
 
@@ -168,7 +171,7 @@ def tune(
     variant: VariantOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Choose what counts beside the model, on validation, as evaluate and export do where it is not done."""
+    """Choose on validation sessions what is mixed with the model; `evaluate` and `export` do so if needed."""
     verbs.run_tune(read_config(config, settings, variant), force)
 
 
@@ -269,7 +272,7 @@ def recommend(
     ] = False,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
-    # At an address there is whatever shop: the default configuration is not that of it.
+    # A server at an address may belong to any shop, so the default configuration need not be its own.
     found = config or (DEFAULT_CONFIG if address is None or settings else None)
     asking.run_recommend(
         None if found is None else read_config(found, settings),
@@ -289,7 +292,7 @@ def recommend(
 
 @app.command()
 def demo(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None) -> None:
-    """Do the whole job on real data, up to recommendations over gRPC."""
+    """Run all steps on real data, up to recommendations over gRPC."""
     from m2trec_merlin.cli.demo import run_demo, write_configuration
 
     is_missing = config == DEFAULT_CONFIG and not config.is_file()
@@ -304,9 +307,9 @@ def _options(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 def main() -> None:
-    """Run the command line; errors of ours, and those of the disk, are one message without a traceback."""
+    """Run the command line; print our own errors and those of the disk as a message without a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        # Names of files may hold what a terminal cannot show.
+        # Names of files may hold characters that the terminal cannot encode.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -318,7 +321,7 @@ def main() -> None:
         errors.print(f"[bold red]Error:[/bold red] {text}", soft_wrap=True, highlight=False)
         sys.exit(4 if isinstance(error, NothingToDoError) else 1)
     except (KeyboardInterrupt, SystemExit) as end:
-        # Typer makes the latter of the former, without a word.
+        # Typer silently turns a KeyboardInterrupt into a SystemExit.
         code = STOPPED if isinstance(end, KeyboardInterrupt) else end.code
         if code == STOPPED:
             errors.print("Stopped. Run the same command again to go on.")

@@ -1,4 +1,4 @@
-"""The verb `recommend`: a session as it is typed, asked of a running server."""
+"""The verb `recommend`: ask a running server for recommendations for a session given on the command line."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def run_recommend(
     """Ask a running server and print its answer.
 
     Args:
-        config: gives the server's address, unless `address` does, and whether it takes TLS; None where
-            the address is all that is known.
+        config: the configuration of the server: its address, unless `address` is given, and whether it uses
+            TLS; None if only the address is known.
         session: item ids, or attributes as JSON.
         address: HOST:PORT of the server.
-        tls: files for TLS: whom to trust, the client's certificate and key.
-        filters: as `parse_filters` takes them.
-        candidates: item ids, or attributes as JSON; none for all items.
-        options: others of `RecommendationClient.recommend`.
+        tls: files for TLS: trusted certificates, the client's certificate and its key.
+        filters: filters in the form of `parse_filters`.
+        candidates: item ids, or attributes as JSON; empty for all items.
+        options: further options of `RecommendationClient.recommend`.
     """
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.client import RecommendationClient, Tls
     from m2trec_merlin.serving.server.door import Door
 
-    # Bytes of an argument that are no UTF-8 could neither be sent nor shown.
+    # Bytes of an argument that are not UTF-8 could be neither sent nor shown.
     session, listed = (
         [os.fsencode(text).decode(errors="replace") for text in texts] for texts in (session, candidates)
     )
@@ -62,10 +62,10 @@ def run_recommend(
 
 
 def parse_session_item(text: str) -> str | dict[str, Any]:
-    """Read one item: an id as it stands, or a JSON object of raw attributes.
+    """Parse one item of a session: a JSON object of raw attributes, or else an id.
 
     Raises:
-        ConfigError: it begins like an object but is none.
+        ConfigError: the text begins like a JSON object but is none.
     """
     if not text.lstrip().startswith("{"):
         return text
@@ -77,12 +77,12 @@ def parse_session_item(text: str) -> str | dict[str, Any]:
 
 
 def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
-    """Read filters: COLUMN=VALUE, several being alternatives, COLUMN!=VALUE, COLUMN>=NUMBER, COLUMN<=NUMBER.
+    """Parse filters: COLUMN=VALUE (several are alternatives), COLUMN!=VALUE, COLUMN>=NUMBER, COLUMN<=NUMBER.
 
-    Whole numbers are sent as such, and all else as it stands: the server knows what begins a fraction.
+    Whole numbers become integers. Other values are sent as text: the server knows the decimal mark.
 
     Raises:
-        ConfigError: one is of another form, or a column has both a value and a bound, or a bound twice.
+        ConfigError: a filter has another form, or a column has both values and bounds, or a bound twice.
     """
     values: dict[str, list[str | int]] = {}
     bounds: dict[str, dict[str, str | int]] = {}
@@ -111,12 +111,12 @@ def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
 
 
 def _sent(value: str) -> str | int:
-    """Return a whole number that is written as JSON writes it; any other text as it is."""
+    """Return a whole number in JSON notation as an int, and any other text unchanged."""
     return int(value) if re.fullmatch(r"0|-?[1-9][0-9]{0,17}", value) else value
 
 
 def known_titles(config: Config, item_ids: Sequence[str]) -> dict[str, str]:
-    """Look titles up in this run's catalogue, for printing; empty where the catalogue is elsewhere."""
+    """Look up titles in this run's catalogue for printing; empty if the catalogue is not on this machine."""
     from m2trec_merlin.catalogue import Catalogue
 
     try:

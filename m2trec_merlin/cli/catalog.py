@@ -1,4 +1,4 @@
-"""`m2trec catalog`: the items of an exported model change, while it is served or not."""
+"""`m2trec catalog`: change the items of an exported model, whether or not it is being served."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ RunOption = Annotated[
     typer.Option("--run", help="The folder of a run, or a model repository; default: as configured."),
 ]
 
-#: Niceness at which changes are made.
+#: Niceness of the process that makes a change.
 _NICE = 5
-#: Items that `list` names of each sort.
+#: The most ids that `list` shows per kind of change.
 _NAMED = 20
 
 
@@ -54,9 +54,9 @@ def add(
     settings: SetOption = None,
     variant: VariantOption = None,
 ) -> None:
-    """Add the items of a table, all of them new.
+    """Add the items of a table, all of which must be new.
 
-    Columns hidden, available_from and available_until say when they may be recommended.
+    The columns hidden, available_from and available_until say when they may be recommended.
     """
     _change(lambda verbs: verbs.add(table), _repository(run, config, settings, variant))
 
@@ -69,9 +69,9 @@ def update(
     settings: SetOption = None,
     variant: VariantOption = None,
 ) -> None:
-    """Give items of the catalogue other attributes, or say when they are available. They keep their history.
+    """Change attributes of items in the catalogue, or when they are available. They keep their history.
 
-    What the table has no column for stays as it is; an empty cell takes the value away.
+    Attributes without a column in the table stay as they are; an empty cell removes the value.
     """
     _change(lambda verbs: verbs.update(table), _repository(run, config, settings, variant))
 
@@ -79,7 +79,7 @@ def update(
 def _verb_of_ids(
     name: str, purpose: str, act: Callable[[CatalogueVerbs, list[str], Path | None], CatalogueVersion]
 ) -> None:
-    """Add a command whose items are named by ids, or by a table of them."""
+    """Register a command that takes ids of items, as arguments or in a table."""
 
     def verb(
         item_ids: IdsArgument = None,
@@ -123,7 +123,7 @@ def rollback(
     settings: SetOption = None,
     variant: VariantOption = None,
 ) -> None:
-    """Go back to an earlier version."""
+    """Go back to an earlier version of the catalogue."""
     _change(lambda verbs: verbs.rollback(number), _repository(run, config, settings, variant))
 
 
@@ -135,7 +135,7 @@ def list_(
     settings: SetOption = None,
     variant: VariantOption = None,
 ) -> None:
-    """Say what has changed since the export."""
+    """Show what has changed since the export."""
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 
     found = CatalogueVerbs(_repository(run, config, settings, variant)).summary(time.time())
@@ -161,7 +161,7 @@ def history(
     settings: SetOption = None,
     variant: VariantOption = None,
 ) -> None:
-    """List the versions that one can go back to."""
+    """List the versions of the catalogue that `rollback` can go back to."""
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 
     versions = CatalogueVerbs(_repository(run, config, settings, variant)).versions
@@ -190,7 +190,7 @@ def _repository(run: Path | None, config: Path, settings: Sequence[str] | None, 
 
 
 def _change(act: Callable[[CatalogueVerbs], CatalogueVersion], repository: Path) -> None:
-    # The server may run on the same cores, and whoever asks it comes first.
+    # The server may run on the same cores, and its requests come first.
     os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     from m2trec_merlin.merlin_adapter import import_lightly
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs

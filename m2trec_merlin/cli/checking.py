@@ -1,4 +1,4 @@
-"""`m2trec check`: what is wrong, for a scheduler or a person, with an exit code."""
+"""`m2trec check`: report what is wrong with configuration and tables, with an exit code for schedulers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m2trec_merlin.cli.terminal import print_plain
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import M2TRecError
 
-#: Exit codes; 1 is what every verb that fails returns.
+#: Exit codes; every verb that fails returns 1.
 VALID, INVALID = 0, 1
 
 
@@ -18,8 +18,8 @@ def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
     """Check configuration and tables, print what was found, and return the exit code.
 
     Args:
-        read: reads the configuration.
-        as_json: print one JSON object rather than a problem a line.
+        read: a function that reads the configuration.
+        as_json: whether to print JSON instead of one problem per line.
     """
     problems: list[str] = []
     notices: list[str] = []
@@ -48,7 +48,7 @@ def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
 
 
 def print_schema(config: Config) -> None:
-    """Print the schemas of configurations, and of the rows that this one expects."""
+    """Print the JSON Schemas of configurations, and of the rows of tables that this one expects."""
     from m2trec_merlin.data.schema import schemas
 
     print_plain(json.dumps(schemas(config), indent=1))

@@ -1,4 +1,4 @@
-"""Commands that compare what is there: runs, their answers, and new data with what was trained on."""
+"""Commands that compare: runs, their answers to logged requests, and new data with training data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def runs(
     ] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print all that manifests tell as JSON.")] = False,
 ) -> None:
-    """List the runs that are there: of which data, how far they came, what was measured."""
+    """List runs: their data, the last step that is done, and what was measured."""
     from m2trec_merlin.cli.listing import print_runs
 
     print_runs(folder, as_json)
@@ -30,7 +30,7 @@ def runs(
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two runs or more: their folders, or links to them.")],
 ) -> None:
-    """Show runs side by side: the settings that differ, and what was measured on test sessions."""
+    """Compare runs side by side: the settings that differ, and what was measured on test sessions."""
     from m2trec_merlin.cli.listing import print_comparison
 
     print_comparison(runs)
@@ -46,7 +46,7 @@ def replay(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Answer logged requests again by another export, and say how far its answers differ."""
+    """Answer logged requests again with another export, and show how much its answers differ."""
     from m2trec_merlin.cli.versions import run_replay
 
     raise typer.Exit(run_replay(log, against, k, at_least, as_json))
@@ -67,7 +67,7 @@ def promote(
     ] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make a run the current one if it is better by more than chance; exit code 3: it is not."""
+    """Make a run the current one if it is better by more than chance. Exit code 3: it is not."""
     from m2trec_merlin.cli.versions import run_promote
 
     raise typer.Exit(run_promote(candidate, over, metric, margin, split, as_json))
@@ -91,7 +91,7 @@ def drift(
     ] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare new data with what a run was trained on; exit code 3: they have drifted."""
+    """Compare new data with the data that a run was trained on. Exit code 3: they have drifted."""
     from m2trec_merlin.cli.drift import run_drift
 
     raise typer.Exit(run_drift(data, earlier, settings or [], distance, share, as_json))

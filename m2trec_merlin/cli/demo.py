@@ -1,4 +1,4 @@
-"""The whole job in one command, on data that comes from PyPI."""
+"""The verb `demo`: run all steps with one command, on data from PyPI."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.client import RecommendationClient, SessionItem
 from m2trec_merlin.sessions import Sessions
 
-#: Of the item that is listed.
+#: The id of the item that the demo adds to the catalogue.
 NEW_ID = "new-1"
 _TOP_K, _LONGEST_ANSWER = 8, 1000
 _LONGEST_SHOWN = 5
 
 
 def write_configuration() -> Path:
-    """Write the demo's configuration into this folder, unless it is there; returns its path."""
+    """Write the demo's configuration into the current folder, unless it is there; return its path."""
     shipped, path = Path(__file__).parents[1] / DEFAULT_CONFIG.name, Path(DEFAULT_CONFIG.name)
     if not path.exists():
         with writing(path):
@@ -44,7 +44,7 @@ def write_configuration() -> Path:
 
 
 def run_demo(config: Config) -> None:
-    """Preprocess, train, evaluate, export, serve and recommend; reuses what is already there."""
+    """Preprocess, train, evaluate, export, serve and recommend; steps that are already done are skipped."""
     started = time.perf_counter()
     with _stage("1/6 data: read, check, split"):
         verbs.run_data(config)
@@ -65,7 +65,7 @@ def run_demo(config: Config) -> None:
 
 
 def next_commands(config: Config) -> list[str]:
-    """Return what can be done after a demo, as it has to be called after this one."""
+    """Return the commands to try after the demo, with the options of this call."""
     serve, recommend = (complete(f"`m2trec {verb}`").strip("`") for verb in ("serve", "recommend"))
     return [
         f"open {Run(config).report}",
@@ -83,7 +83,7 @@ def _stage(title: str) -> Iterator[None]:
 
 
 def _recommend(config: Config) -> None:
-    """Ask a real server twice: for known items, and with an item that the catalogue never had."""
+    """Ask a real server twice: with known items, and with an item that is not in the catalogue."""
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer
@@ -108,7 +108,7 @@ def _recommend(config: Config) -> None:
 
 
 def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
-    """List a new item while the server runs, and recommend it; the catalogue is left as it was."""
+    """Add a new item while the server runs, recommend it, and restore the catalogue."""
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
     from m2trec_merlin.serving.catalogue.tables import read_ids
@@ -155,12 +155,12 @@ def example_session(config: Config) -> list[str]:
 
 
 def new_item_row(config: Config, like: str, ids: str = ITEM_ID) -> pd.DataFrame:
-    """Return the row of a new item as the table of items has it: that of a known one under another title.
+    """Return a row of the items table for a new item: a copy of a known item with another title.
 
     Args:
-        config: of the run.
-        like: id of the known one.
-        ids: column of ids in the table of items; where these are the titles, too, so is that of the new one.
+        config: the run's configuration.
+        like: the id of the known item.
+        ids: the column of ids in the items table; if it also holds titles, the new item's title is its id.
     """
     items = pd.read_parquet(Run(config).items)
     rows: list[dict[Any, Any]] = items[items[ITEM_ID].astype(str) == like].to_dict("records")
@@ -171,10 +171,10 @@ def new_item_row(config: Config, like: str, ids: str = ITEM_ID) -> pd.DataFrame:
 
 
 def example_new_item(config: Config, like: str) -> dict[str, Any]:
-    """Describe an item that is in no catalogue: the attributes of a known one under a changed title."""
+    """Return raw attributes of a new item: those of a known one, with a changed title."""
     catalogue = Catalogue.load(Run(config).catalogue)
     display = catalogue.display().iloc[int(catalogue.rows_of([like])[0]) - 1]
-    # A request calls columns as the raw table does, the display table as the attributes are called.
+    # Requests use the raw table's names of columns; the display table uses the names of attributes.
     item = {a.source_column: display[a.name] for a in config.attributes if a.layout is Layout.IDS}
     return {**item, **dict.fromkeys(_titles(config), f"new organic {display['title']}")}
 

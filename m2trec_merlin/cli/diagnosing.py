@@ -1,4 +1,4 @@
-"""`m2trec doctor`: what this machine has and lacks, for a person or a program, with an exit code."""
+"""`m2trec doctor`: report what this machine has and lacks, with an exit code for programs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis.findings import Finding, State
 from m2trec_merlin.diagnosis.run import diagnose
 
-#: Exit codes; 1 is what every verb that fails returns, 2 what a wrong command line does.
+#: Exit codes; every verb that fails returns 1, and a wrong command line returns 2.
 ABLE, UNABLE = 0, 3
 
 _MARKS = {State.READY: "ok", State.LIMITED: "--", State.BLOCKED: "!!"}
 
 
 def run_doctor(config: Config | None, as_json: bool = False) -> int:
-    """Look at the machine, print what was found, and return the exit code: UNABLE if a verb cannot run.
+    """Examine the machine, print the findings, and return the exit code: UNABLE if a verb cannot run.
 
     Args:
-        config: that the machine is held against; None for none in particular.
-        as_json: print one JSON object rather than lines.
+        config: the configuration to check the machine for; None for none in particular.
+        as_json: whether to print JSON instead of lines.
     """
     findings = diagnose(config)
     able = all(finding.state is not State.BLOCKED for finding in findings.values())

@@ -1,4 +1,4 @@
-"""`m2trec drift`: are the new data still those that the model knows? With an exit code, for a scheduler."""
+"""`m2trec drift`: tell whether new data have drifted from the training data, with an exit code."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from m2trec_merlin.runs import Run, RunFolder
 def run_drift(
     data: Path, earlier: Path, settings: list[str], distance: float, share: float, as_json: bool
 ) -> int:
-    """Compare, print what has drifted, and return the exit code.
+    """Compare new data with a run's training data, print what has drifted, and return the exit code.
 
     Args:
-        data: configuration of the new data, which are prepared if need be; or the folder of a run.
+        data: the configuration of the new data, which are prepared if needed; or the folder of a run.
         earlier: the run to compare with.
-        settings: KEY=VALUE of the configuration.
-        distance: limit of distances.
-        share: limit of shares.
-        as_json: print one JSON object rather than sentences.
+        settings: settings of the configuration as KEY=VALUE.
+        distance: the limit of distances between distributions.
+        share: the limit by which shares may grow.
+        as_json: whether to print JSON instead of sentences.
     """
     from m2trec_merlin.data import prepare_data
     from m2trec_merlin.drift.measures import Limits

@@ -1,4 +1,4 @@
-"""`m2trec runs` and `m2trec compare`: what is there, and how it differs."""
+"""`m2trec runs` and `m2trec compare`: list runs, and show how they differ."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.slices import ALL
 
 _NOTHING = "-"
-#: Of a data fingerprint, so many digits are shown.
+#: Digits shown of a data fingerprint.
 _DIGITS = 6
 
 
 def print_runs(folder: Path, as_json: bool = False) -> None:
-    """Print the runs in a folder, and below them what is wrong with any."""
+    """Print the runs in a folder, and below them any problems with them."""
     runs = list_runs(folder)
     if as_json:
         print_plain(json.dumps([run.as_dict() for run in runs], indent=1, default=str))
@@ -51,11 +51,11 @@ def print_runs(folder: Path, as_json: bool = False) -> None:
 
 
 def print_comparison(paths: Sequence[Path]) -> None:
-    """Print runs side by side, and why their numbers may not be held against each other.
+    """Print runs side by side, and any reasons why their numbers cannot be compared.
 
     Raises:
-        ArtifactError: one is no run.
-        ConfigError: there is only one.
+        ArtifactError: a path is not a run.
+        ConfigError: there are fewer than two paths.
     """
     if len(paths) < 2:
         raise ConfigError("compare: name two runs or more")
@@ -81,7 +81,7 @@ def print_comparison(paths: Sequence[Path]) -> None:
 
 
 def _common_measures(runs: Sequence[ListedRun]) -> list[tuple[str, int, str]]:
-    """Return metric, cut-off and slice of what the tables of an evaluation show, at the largest cut-off."""
+    """Return metric, cut-off and slice of the measures that reports show, at the largest common cut-off."""
     ks = [{m.k for m in run.measurements} for run in runs if run.measurements]
     largest = max(set.intersection(*ks), default=0) if ks else 0
     found = dict.fromkeys((m.metric, m.k, m.slice) for run in runs for m in run.measurements)
@@ -93,7 +93,7 @@ def _common_measures(runs: Sequence[ListedRun]) -> list[tuple[str, int, str]]:
 
 
 def _doubts(runs: Sequence[ListedRun]) -> list[str]:
-    """Return why numbers of runs do not tell which one is better."""
+    """Return reasons why the numbers of these runs do not tell which one is better."""
     lines = []
     if len({run.data for run in runs}) > 1:
         lines.append("not the same data: their numbers do not tell which model is better")

@@ -1,4 +1,4 @@
-"""Options that many commands have, and the configuration that they lead to."""
+"""Options shared by many commands, and functions that load the configuration they name."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if 
 
 
 def found_config(path: Path | None, settings: list[str] | None = None) -> Path | None:
-    """Return the configuration that a command can do without: the named one, or the default if it is there.
+    """Return the path of an optional configuration: the one given, or the default if it exists.
 
-    Where settings are given there must be one.
+    Settings require a configuration, so with them the default is returned in any case.
     """
     return DEFAULT_CONFIG if path is None and (settings or DEFAULT_CONFIG.is_file()) else path
 
 
 def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:
-    """Load a configuration with command-line settings and a variant applied, and print its warnings.
+    """Load a configuration, apply command-line settings and a variant, and print its warnings.
 
-    A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
+    Variants other than M2TRec share the data, but have their own model, evaluation and export.
     """
     remember(None if path == DEFAULT_CONFIG else path, settings or [], variant)
     config = load_config(path, parse_overrides(settings or []), variant)
@@ -56,16 +56,16 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
 
 
 def exported_by(run: Path | None, config: Path, settings: list[str] | None, variant: str | None) -> Path:
-    """Return where an export is: the run that is named, or the model repository of a configuration's.
+    """Return the location of an export: the given run, or the model repository of the configuration.
 
     Args:
-        run: a folder, or a link to one.
-        config: as given, or the default.
-        settings: KEY=VALUE.
-        variant: of the model.
+        run: the folder of a run, or a link to it.
+        config: the configuration given, or the default.
+        settings: settings as KEY=VALUE.
+        variant: the variant of the model.
 
     Raises:
-        ConfigError: something is said of a configuration beside a run, which has its own; names it.
+        ConfigError: a run is given with options of a configuration; names them.
     """
     if run is None:
         return Run(read_config(config, settings, variant)).triton

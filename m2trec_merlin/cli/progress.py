@@ -1,4 +1,4 @@
-"""Progress as a person sees it: lines, and bars on a terminal."""
+"""Progress shown to a person: lines, and bars on a terminal."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from m2trec_merlin.cli.terminal import console as standard_output
 
 
 class TerminalProgress:
-    """Shows each line, and each task as a bar; a context manager, as bars have to be taken down.
+    """Print lines, and show each task as a bar; a context manager, because bars must be removed in the end.
 
-    A finished bar stays in sight if it is all that was told of its task. A task with notes is one whose step
-    says in lines what came out, so its bar goes, and where the output is no terminal there is none.
+    The finished bar of a task without notes stays visible, as nothing else reports the task. A step whose
+    tasks have notes also prints lines with its results, so its bars disappear, and are not shown at all if
+    the output is not a terminal.
 
     Args:
-        console: where to.
+        console: the console to print to.
     """
 
     def __init__(self, console: Console = standard_output) -> None:
@@ -34,13 +35,13 @@ class TerminalProgress:
         self._bars: _Bars | None = None
 
     def say(self, line: str) -> None:
-        """Print the line as it is, below the bars of finished tasks or above those of running ones."""
+        """Print a line without markup, below the bars of finished tasks and above those of running ones."""
         if self._bars is not None and self._bars.finished:
             self._take_down()
         self.console.print(complete(line), markup=False, highlight=False, soft_wrap=True)
 
     def advance(self, task: str, done: int, total: int, note: str = "") -> None:
-        """Move the bar of the task."""
+        """Move the bar of a task."""
         if self._bars is not None and self._bars.go_away != bool(note):
             self._take_down()
         if note and not self.console.is_terminal:
@@ -65,7 +66,7 @@ class TerminalProgress:
 
 
 class _Bars(Progress):
-    """The bars of some tasks, below each other."""
+    """Bars of several tasks, one below the other."""
 
     def __init__(self, console: Console, go_away: bool) -> None:
         self.go_away = go_away

@@ -1,4 +1,4 @@
-"""Recommendations as a person reads them in a terminal."""
+"""Print recommendations on a terminal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def print_recommendations(
     """Print a session, the items recommended for it, and the categories expected next.
 
     Args:
-        console: where to.
-        session: as it was sent.
+        console: the console to print to.
+        session: the session as it was sent.
         recommendations: the server's answer.
-        titles: of the session's items by id, as far as they are known.
+        titles: the known titles of the session's items, by id.
     """
     known = titles or {}
     console.print("[bold]Session[/bold]")
@@ -52,7 +52,7 @@ def print_recommendations(
 
 
 def describe_reason(explanation: Explanation) -> str:
-    """Return by what an item came, and the number of the event and the attribute that mattered most."""
+    """Return why an item was recommended: the source, and the event and attribute that mattered most."""
     if explanation.event is None:
         return explanation.by
     attribute = f", {explanation.attribute}" if explanation.attribute else ""
@@ -60,7 +60,7 @@ def describe_reason(explanation: Explanation) -> str:
 
 
 def describe_item(item: SessionItem, titles: Mapping[str, str]) -> str:
-    """Return one line about an item of a session: id and title, or its raw attributes."""
+    """Return a line about an item of a session: its id and title, or its raw attributes."""
     if isinstance(item, Mapping):
         attributes = ", ".join(f"{name}={value}" for name, value in item.items() if name != ITEM_ID)
         return f"{item.get(ITEM_ID, 'new item')}  ({attributes})"

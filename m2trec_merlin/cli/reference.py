@@ -1,4 +1,4 @@
-"""The reference of all verbs, as a page: `python -m m2trec_merlin.cli.reference`."""
+"""Generate the reference page of all verbs: `python -m m2trec_merlin.cli.reference`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def reference() -> str:
 
 
 def _verbs(verbs: typer.Typer, path: str) -> Iterator[str]:
-    """Verbs of one program in the order of its help: its own, then those of groups."""
+    """Yield the sections of a program's verbs in the order of its help: its own verbs, then its groups'."""
     for registered in verbs.registered_commands:
         if registered.callback is not None:
             verb = registered.name or registered.callback.__name__.replace("_", "-")
@@ -35,7 +35,7 @@ def _verbs(verbs: typer.Typer, path: str) -> Iterator[str]:
     for group in verbs.registered_groups:
         if group.typer_instance is not None:
             inner = group.typer_instance
-            # A group without a name lends its verbs to the program.
+            # The verbs of a group without a name belong to the program itself.
             name = inner.info.name
             yield from _verbs(inner, f"{path} {name}" if isinstance(name, str) else path)
 
@@ -61,7 +61,7 @@ def _verb(callback: Callable[..., Any], path: str) -> str:
 
 
 def _option(name: str, accepted: Any, info: OptionInfo) -> str:
-    # In an annotation the first spelling stands where a default value could.
+    # In an annotation, typer holds the first spelling as the default.
     written = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str)]
     spelled = ", ".join(reversed(written)) if written else f"--{name.replace('_', '-')}"
     if accepted is bool:

@@ -1,3 +1,3 @@
-"""Where scripts of before the rooms were moved look for what reads filters; see `cli.asking`."""
+"""The former home of `parse_filters`, kept for old scripts; see `cli.asking`."""
 
 from m2trec_merlin.cli.asking import parse_filters as parse_filters

@@ -16,19 +16,22 @@ from m2trec_merlin.evaluation.tuning.run import Choice, describe
 
 
 def print_measurements(measurements: Sequence[Measurement], console: Console) -> None:
-    """Print the main tables."""
+    """Print the main tables of an evaluation."""
     console.print(to_terminal(slice_table(measurements, max(m.k for m in measurements), ("HIT", "MRR"))))
     categories = category_table(measurements)
     if categories is not None:
         console.print(to_terminal(categories))
 
 
-#: Points beside the chosen one and the model.
+#: The most mixtures shown besides the chosen one and the model.
 _FRONTIER_SHOWN = 5
 
 
 def print_choice(choice: Choice, console: Console) -> None:
-    """Print the model alone and the mixtures that no other one beats over all and on the tail; if tried."""
+    """Print the model alone, the chosen mixture, and others that none beats both overall and on the tail.
+
+    If no mixtures were tried, nothing is printed.
+    """
     if not choice.frontier:
         return
     shown = RichTable(title="Validation, HIT@20 in %", title_justify="left", box=SIMPLE_HEAD)
@@ -50,7 +53,7 @@ def print_choice(choice: Choice, console: Console) -> None:
 
 
 def to_terminal(table: Table) -> RichTable:
-    """Return a table for a terminal: a column for each group, without intervals; the best values are bold."""
+    """Return a table for a terminal: one column per group, without intervals; the best values are bold."""
     within = " / ".join(table.groups[0][1]) if table.groups else ""
     title = escape(f"{table.title}: {within}")
     shown = RichTable(
@@ -58,7 +61,7 @@ def to_terminal(table: Table) -> RichTable:
     )
     shown.add_column("model", no_wrap=True)
     for group, _ in table.groups:
-        # Where it is narrower all the same, a figure goes on in the next line: none is cut.
+        # In a narrower terminal, a figure is folded into the next line rather than cut.
         shown.add_column(escape(group), justify="right", overflow="fold")
     ends = np.cumsum([len(columns) for _, columns in table.groups])
     for model, cells in table.lines:

@@ -1,4 +1,4 @@
-"""Where the command line writes: results to one stream, errors to the other."""
+"""The consoles of the command line: results go to standard output, errors to standard error."""
 
 import rich.markup
 from rich.console import Console
@@ -9,14 +9,14 @@ errors = Console(stderr=True, emoji=False)
 
 
 def print_plain(text: str) -> None:
-    """Print a line as it is, whatever it holds and however narrow the terminal is."""
+    """Print a line unchanged: no markup, no highlighting, no line breaks."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def escape(text: str) -> str:
-    """Return any text as markup that shows it.
+    """Escape text for Rich markup.
 
-    Characters that no terminal shows, and which may command it, stand as a replacement.
+    Unprintable characters are replaced, because a terminal may take them for commands.
     """
     shown = (c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
     return rich.markup.escape("".join(shown))

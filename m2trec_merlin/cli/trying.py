@@ -1,4 +1,4 @@
-"""`m2trec try`: a page in the browser on which sessions are tried."""
+"""`m2trec try`: a page in the browser to try sessions on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def try_(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8010,
 ) -> None:
-    """Show a page in the browser on which sessions are tried: no server is needed."""
+    """Show a page in the browser to try sessions on; needs no running server."""
     from m2trec_merlin.web.run import show_page
 
     first = exported_by(run, config, settings, variant)

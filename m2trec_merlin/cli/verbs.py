@@ -1,4 +1,4 @@
-"""What each verb does: calls one step of the pipeline and shows its result."""
+"""The implementations of the verbs: each calls one step of the pipeline and shows its result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m2trec_merlin.runs.folder import REPORT_PAGE
 
 
 def run_init(tables: list[Path], output: Path, force: bool = False) -> None:
-    """Write a configuration for the tables, and say what was found, what is unsure and what comes next."""
+    """Write a configuration for the tables; print what was found, what is uncertain and what to do next."""
     from m2trec_merlin.starting.run import start, tables_of
 
     with TerminalProgress() as progress:
@@ -44,7 +44,7 @@ def run_data(config: Config, force: bool = False) -> None:
 def run_preprocess(
     config: Config, dask: str | None = None, force: bool = False, earlier: Path | None = None
 ) -> None:
-    """Run both NVTabular workflows; with an earlier run, they extend what was learned there."""
+    """Run both NVTabular workflows; with an earlier run, they extend its vocabularies."""
     from m2trec_merlin.preprocessing.run import preprocess
 
     with TerminalProgress() as progress:
@@ -53,7 +53,7 @@ def run_preprocess(
 
 
 def run_train(config: Config, resume: bool = True, force: bool = False, earlier: Path | None = None) -> None:
-    """Train the model; with an earlier run, from its weights, and preprocess for that if need be."""
+    """Train the model; with an earlier run, start from its weights, and preprocess first if needed."""
     from m2trec_merlin.preprocessing.run import preprocess
     from m2trec_merlin.training.continuing import require_same_model
     from m2trec_merlin.training.processes import are_several
@@ -63,7 +63,7 @@ def run_train(config: Config, resume: bool = True, force: bool = False, earlier:
         start = None if earlier is None else _trained(earlier, progress)
         if start is not None:
             require_same_model(Run(config), start)
-            if not are_several():  # only one could do it, and would keep the others out
+            if not are_several():  # only one process could do it, and would lock the others out
                 preprocess(config, progress=progress, earlier=start)
         folder = train(config, earlier=start, resume=resume, force=force, progress=progress)
         progress.say(f"model in {folder}; learning curves: tensorboard --logdir {Run(config).tensorboard}")
@@ -76,7 +76,7 @@ def _trained(path: Path, progress: TerminalProgress) -> Run:
 
 
 def run_evaluate(config: Config, force: bool = False, split: HeldOut = "test") -> None:
-    """Measure model and baselines on held-out sessions."""
+    """Measure the model and the baselines on held-out sessions."""
     from m2trec_merlin.cli.tables import print_measurements
     from m2trec_merlin.evaluation.measurements import read_measurements
     from m2trec_merlin.evaluation.run import evaluate_model
@@ -88,7 +88,7 @@ def run_evaluate(config: Config, force: bool = False, split: HeldOut = "test") -
 
 
 def run_tune(config: Config, force: bool = False) -> None:
-    """Choose the mixture that is evaluated and exported, and show among what."""
+    """Choose the mixture to evaluate and export, and show the alternatives."""
     from m2trec_merlin.cli.tables import print_choice
     from m2trec_merlin.config.serving import TunedMixture
     from m2trec_merlin.evaluation.tuning.run import describe, tune
@@ -96,7 +96,7 @@ def run_tune(config: Config, force: bool = False) -> None:
 
     with TerminalProgress() as progress:
         if isinstance(config.serving.mixture, TunedMixture):
-            # Says where the model was trained with other settings.
+            # Reports settings that differ from those that the model was trained with.
             run_as_trained(config, progress)
         choice = tune(config, force=force, progress=progress)
         if choice is None:
@@ -121,10 +121,10 @@ def run_serve(
     """Serve until Ctrl-C.
 
     Args:
-        config: says how; its section alone where a folder is named.
-        folder: of the run that is served; that of the configuration if there is none.
-        beside: of a second one.
-        share: of the sessions that the second one answers.
+        config: the configuration, or only its `serving` section if a folder is given.
+        folder: the folder of the run to serve; default: the configuration's run.
+        beside: the folder of a second run to serve beside it.
+        share: the share of sessions that the second run answers.
     """
     from m2trec_merlin.contract.repository import find_repository
     from m2trec_merlin.serving.server.door import Door

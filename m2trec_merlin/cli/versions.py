@@ -1,4 +1,4 @@
-"""Which of two models is the better one to serve: by what was really asked, and by sessions held out."""
+"""Decide which of two models to serve, by requests from a log (`replay`) or held-out sessions (`promote`)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from m2trec_merlin.errors import NothingToDoError
 from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
 from m2trec_merlin.runs import HeldOut
 
-#: Exit codes; 1 is what every verb that fails returns, 2 what a wrong command line does.
+#: Exit codes; every verb that fails returns 1, and a wrong command line returns 2.
 YES, NO = 0, 3
 
 
 def run_replay(log: Path, against: Path, k: int, at_least: float | None, as_json: bool) -> int:
-    """Answer a log again by the export of a run, print how far the answers differ, return the exit code.
+    """Answer logged requests with a run's export, print how much the answers differ, return the exit code.
 
     Args:
-        log: what was asked and shown.
+        log: the folder of the log of requests and answers.
         against: a run's folder, or the model repository itself.
-        k: places of an answer that count.
-        at_least: overlap below which the exit code is NO.
-        as_json: print one JSON object rather than a table.
+        k: the number of top places of an answer to compare.
+        at_least: the overlap below which the exit code is NO.
+        as_json: whether to print JSON instead of a table.
     """
     from m2trec_merlin.serving.replay import replay
 
@@ -58,12 +58,12 @@ def run_promote(
     """Make a run the current one if it is better by more than chance; print why, return the exit code.
 
     Args:
-        candidate: folder or configuration of a run.
-        over: the same of the run that is served, or the link to it.
-        metric: that decides, as in HIT@20.
-        margin: by which the candidate may be worse.
-        split: of the candidate's sessions, on which both are measured.
-        as_json: print one JSON object rather than a table.
+        candidate: the folder or configuration of the new run.
+        over: the folder or configuration of the served run, or the link to it.
+        metric: the metric that decides, such as HIT@20.
+        margin: the amount by which the candidate may be worse.
+        split: the split of the candidate's sessions on which both runs are measured.
+        as_json: whether to print JSON instead of a table.
     """
     from m2trec_merlin.evaluation.promotion import FEWEST_SESSIONS, judge, open_run
     from m2trec_merlin.runs.current import lead_to, link_over
@@ -73,7 +73,7 @@ def run_promote(
         new, old = open_run(candidate, progress), open_run(over, progress)
         if new.model_directory.resolve() == old.model_directory.resolve():
             raise NothingToDoError(f"{over} is {candidate} already")
-        # Before anything is measured: all that could fail afterwards.
+        # Check everything that could fail later before measuring.
         new.step("export").require_unaltered()
         require_sealed(new.triton, files=())
         link = link_over(old.model_directory if over.is_file() else over)

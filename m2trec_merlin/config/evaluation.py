@@ -16,7 +16,7 @@ else:
 
 
 class EvaluationConfig(Section):
-    """What is measured, on which prefixes, against which baselines."""
+    """What to measure, on which prefixes, against which baselines."""
 
     ks: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(
         [5, 10, 20], min_length=1, max_length=100, description="cut-offs"

@@ -1,4 +1,4 @@
-"""Text of a configuration as plain values: YAML 1.2, or TOML."""
+"""Parse configuration files (YAML 1.2 or TOML) to plain values, and write values as YAML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from m2trec_merlin.errors import ConfigError, reason_of, shorten
 
-#: What to do about mistakes in YAML, by signs of them in the message, or in the text below that.
+#: Hints on mistakes in YAML, by a pattern that occurs in the error message or in the text.
 _HINTS = {
     r"'\\t' that cannot start": "YAML indents with spaces, not with tabs",
     "'.' that cannot start": "a text that begins so needs quotation marks, as in '%d.%m.%Y' or '@hour'",
@@ -22,16 +22,16 @@ _HINTS = {
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Return what a file says, unchecked.
+    """Return the settings of a file, unchecked.
 
     Raises:
-        ConfigError: it cannot be read, or holds no mapping.
+        ConfigError: the file cannot be read, or holds no mapping.
     """
     try:
         if path.exists() and not path.is_file():
             kind = "folder" if path.is_dir() else "device or pipe"
             raise ConfigError(f"{path}: is a {kind}, not a configuration file")
-        # Some editors begin a file with a byte order mark, of which TOML knows nothing.
+        # Some editors begin a file with a byte order mark, which TOML does not allow.
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
@@ -56,14 +56,14 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """Return the value of a YAML text.
+    """Parse a YAML text.
 
     Args:
-        text: of one document.
-        source: what to call it in messages.
+        text: the text of one document.
+        source: name of the text in messages.
 
     Raises:
-        ValueError: it is none; says where.
+        ValueError: the text is not YAML; the message says where.
     """
     try:
         return yaml.load(text, _Yaml12)
@@ -75,13 +75,13 @@ def parse_yaml(text: str, source: str) -> Any:
 
 
 def parse_setting(text: str) -> Any:
-    """Return the value of a setting on a command line: YAML in brackets or quotes, or one plain value.
+    """Parse the value of a setting on a command line: YAML in brackets or quotes, or one plain value.
 
-    A plain one goes on to its end: what YAML takes for a comment, a directive or the beginning of a block may
-    be a separator, a format of times or a part of a path.
+    The whole text is one plain value: YAML's signs for comments, directives and blocks may be separators,
+    formats of times or parts of paths.
 
     Raises:
-        ValueError: it cannot be parsed; says where.
+        ValueError: the value cannot be parsed; the message says where.
     """
     if text.lstrip().startswith(("[", "{", '"', "'")):
         return parse_yaml(text, "the value")
@@ -93,7 +93,7 @@ def parse_setting(text: str) -> Any:
 
 
 def describe_value(value: Any) -> str:
-    """Return a value as a message shows it: short, and nested ones by what they are."""
+    """Describe a value for a message: shortened, and nested values by their type."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
@@ -112,19 +112,19 @@ def _parse_toml(text: str) -> dict[str, Any]:
 
 
 class _Yaml12(yaml.SafeLoader):
-    """YAML 1.2, in which a key may stand but once in its mapping.
+    """A loader of YAML 1.2 that refuses duplicate keys.
 
-    PyYAML reads YAML 1.1: there 1e-3 is text, 010 is eight, `no` is false, 12:30 is 750, and 2024-01-01 is no
-    text.
+    PyYAML reads YAML 1.1, where 1e-3 is text, 010 is eight, `no` is false, 12:30 is 750, and 2024-01-01 is a
+    date.
     """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse what YAML's own loader would drop without a word."""
+        """Refuse duplicate keys, of which PyYAML silently keeps only the last."""
         seen = set()
         for key, _ in node.value:
-            # A merge (<<) may name keys again; two of the same spelling may not.
+            # Keys may repeat those of a merge (<<), but not each other.
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"'{key.value}' stands there twice", key.start_mark
@@ -155,7 +155,7 @@ _Yaml12.add_constructor("tag:yaml.org,2002:float", _construct_number)
 
 
 class _Writer(yaml.SafeDumper):
-    """Quotes what is no text to one of YAML 1.1 and 1.2: whoever reads the file may know either."""
+    """A writer that quotes texts which YAML 1.1 or 1.2 would not read as text, so any reader works."""
 
     yaml_implicit_resolvers = {
         first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, []), *own]
@@ -165,10 +165,10 @@ class _Writer(yaml.SafeDumper):
 
 
 def write_value(value: Any) -> str:
-    """Return a value of JSON as a configuration has it, in one line."""
+    """Return a JSON value as one line of YAML."""
     dumped: str = yaml.dump(
         value, Dumper=_Writer, default_flow_style=True, allow_unicode=True, sort_keys=False, width=1 << 30
     )
     dumped = dumped.removesuffix("...\n").strip()
-    # YAML would break a text with line breaks in two; JSON is YAML, too.
+    # YAML would write texts with line breaks on several lines; JSON does not, and is valid YAML.
     return json.dumps(value, ensure_ascii=False) if "\n" in dumped else dumped

@@ -1,4 +1,4 @@
-"""Read a configuration file and report all its mistakes at once."""
+"""Load a configuration file, and report all its mistakes at once."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from m2trec_merlin.readers import PATHS
 def load_config(
     path: Path | str, overrides: Mapping[str, Any] | None = None, variant: str | None = None
 ) -> Config:
-    """Read a YAML or TOML file; relative data paths are taken from the file's folder.
+    """Load a YAML or TOML file; relative paths of data are relative to the file's folder.
 
     Args:
-        path: the file; `extends: other.yaml` in it merges it over another one.
-        overrides: dotted keys and values that replace what the file says, such as `training.epochs`; entries
-            of lists by number, such as `attributes.0.column`.
-        variant: of the paper, whatever the file says.
+        path: the file. A line `extends: other.yaml` merges it over another file.
+        overrides: values that replace those of the file, by dotted key, such as `training.epochs`; entries of
+            lists by number, such as `attributes.0.column`.
+        variant: a variant of the paper that replaces that of the file.
 
     Raises:
-        ConfigError: the file cannot be read, or anything in it is wrong. All mistakes are listed.
+        ConfigError: the file cannot be read, or anything in it is wrong; lists all mistakes.
     """
     path = Path(path)
     raw = _read_with_parents(path, seen=())
@@ -50,13 +50,13 @@ def load_config(
 
 
 def serving_of(overrides: Mapping[str, Any]) -> ServingConfig:
-    """Return the section `serving` where settings are all that is known, as beside a run that is named.
+    """Return the section `serving` from command-line settings alone, for a run that is named by its folder.
 
     Args:
-        overrides: as of `load_config`; of this section only.
+        overrides: values by dotted key, as for `load_config`, of this section only.
 
     Raises:
-        ConfigError: a setting is wrong, or of another section.
+        ConfigError: a setting is wrong, or belongs to another section.
     """
     if others := [key for key in overrides if not key.startswith("serving.")]:
         raise ConfigError(
@@ -73,19 +73,20 @@ def serving_of(overrides: Mapping[str, Any]) -> ServingConfig:
 
 
 def restore_config(saved: Mapping[str, Any]) -> Config:
-    """Take back a configuration that a finished step wrote down, its variant applied."""
+    """Load a configuration that a finished step saved, with its variant already applied."""
     serving = saved.get("serving", {})
     if "neighbours" in serving:
-        # Written before the mixture was chosen on validation: models of that time are as good as ever.
+        # Saved before mixtures were chosen on validation; models of that time can still be used.
         serving = {name: value for name, value in serving.items() if name not in ("neighbours", "mixture")}
     return Config.model_validate({**saved, "serving": serving})
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
-    """Read KEY=VALUE settings of a command line; see `parse_setting` for values.
+    """Parse KEY=VALUE settings of a command line; see `parse_setting` for values.
 
     Raises:
-        ConfigError: some have no key or no `=`, or replace another one, or values that cannot be parsed.
+        ConfigError: a setting has no key or no `=`, replaces another one, or has a value that cannot be
+            parsed; lists all problems.
     """
     overrides: dict[str, Any] = {}
     problems = []
@@ -148,7 +149,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _set(raw: dict[str, Any], key: str, value: Any) -> None:
-    """Replace what a dotted key leads to; sections that are not there yet are made."""
+    """Set the value at a dotted key; missing sections are created."""
     *sections, last = key.split(".")
     place: Any = raw
     for number, section in enumerate(sections):

@@ -1,4 +1,4 @@
-"""The mistakes of a configuration as a person reads them: where, what was found, what is accepted."""
+"""Explain the mistakes of a configuration to a person: where they are, what was found, what is accepted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from m2trec_merlin.config.files import describe_value
 from m2trec_merlin.errors import ConfigError
 
-#: Kinds of mistakes whose message says what was found.
+#: Kinds of mistakes whose message contains the value that was found.
 _TELL_WHAT_THEY_GOT = ("model_type", "model_attributes_type", "union_tag_invalid")
 _IN_WORDS_OF_THE_FILE = {
     "list_type": "expected a list, as in [a, b]",
@@ -29,10 +29,10 @@ def explain(
     """Return an error that lists all mistakes.
 
     Args:
-        path: the file, or what it is called.
-        error: of validating it.
-        raw: what was validated.
-        model: of the whole file.
+        path: the file, or its name in messages.
+        error: the error raised by validation.
+        raw: the values that were validated.
+        model: the pydantic model of the whole file.
     """
     count = error.error_count()
     mistakes = []
@@ -46,7 +46,7 @@ def explain(
 
 
 def _message(mistake: ErrorDetails, model: type[BaseModel]) -> str:
-    """Return what is wrong; where pydantic's own words speak of Python, in words of the file."""
+    """Return a message about a mistake; where pydantic's message is about Python, in terms of the file."""
     kind, found, context = mistake["type"], mistake.get("input"), mistake.get("ctx", {})
     if kind == "extra_forbidden":
         return f"there is no such setting; accepted: {', '.join(_fields_at(mistake['loc'][:-1], model))}"
@@ -67,7 +67,7 @@ def _message(mistake: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def nested_sections(field: FieldInfo) -> list[type[BaseModel]]:
-    """Return the sections that a field holds: itself, its items, or its alternatives."""
+    """Return the sections that a field holds: one section, that of its list entries, or alternatives."""
     found, open_types = [], [field.annotation]
     while open_types:
         annotation = open_types.pop(0)
@@ -79,7 +79,7 @@ def nested_sections(field: FieldInfo) -> list[type[BaseModel]]:
 
 
 def alternative(model: type[BaseModel]) -> tuple[str, str] | None:
-    """Return the setting that chooses this section among others in one place, and its value there."""
+    """Return the setting that selects this section among alternatives, and its value; None without any."""
     for name in ("kind", "source"):
         field = model.model_fields.get(name)
         choices = get_args(field.annotation) if field is not None else ()
@@ -89,7 +89,7 @@ def alternative(model: type[BaseModel]) -> tuple[str, str] | None:
 
 
 def _place(location: Sequence[int | str], raw: Any) -> Iterator[str]:
-    """Yield where in the file a mistake is, without the alternatives that pydantic names in between."""
+    """Yield the keys that lead to a mistake in the file, without the names of alternatives pydantic adds."""
     for number, part in enumerate(location):
         found = part in raw if isinstance(raw, dict) else isinstance(part, int) and isinstance(raw, list)
         if found:
@@ -99,13 +99,13 @@ def _place(location: Sequence[int | str], raw: Any) -> Iterator[str]:
 
 
 def _fields_at(location: Sequence[int | str], model: type[BaseModel]) -> list[str]:
-    """Return the settings that a section has."""
+    """Return the names of the settings in the section at a location."""
     sections = _sections_at(location, model)
     return list(dict.fromkeys(name for section in sections for name in section.model_fields))
 
 
 def _sections_at(location: Sequence[int | str], model: type[BaseModel]) -> list[type[BaseModel]]:
-    """Return the section at a place, or the alternatives."""
+    """Return the section at a location, or its alternatives."""
     sections = [model]
     for part in location:
         fields = [s.model_fields[part] for s in sections if isinstance(part, str) and part in s.model_fields]

@@ -24,7 +24,7 @@ class SessionEncoderConfig(Section):
 
 
 class NextItemConfig(Section):
-    """The next-item task: what a candidate's score is made of, and how it is trained."""
+    """The next-item task: the parts of a candidate's score, and how they are trained."""
 
     head: Literal["metadata", "softmax"] = "metadata"
     similarity: Literal["cosine", "dot"] = "cosine"
@@ -56,7 +56,7 @@ class NextItemConfig(Section):
     weight: Weight = 1.0
 
     def without_effect(self) -> list[str]:
-        """Return the settings that were given and that the others leave without effect."""
+        """Return the given settings that have no effect because of other settings."""
         names: set[str] = set()
         if self.head == "softmax":
             names |= {"similarity", "residual", "residual_dropout", "popularity_bias", "temperature"}
@@ -70,7 +70,7 @@ class NextItemConfig(Section):
 
     @property
     def expects_popularity(self) -> bool:
-        """Whether items without a history get the popularity that their metadata let expect."""
+        """Whether items without a history get a popularity that is estimated from their metadata."""
         return self.head == "metadata" and self.popularity_bias
 
 

@@ -8,6 +8,6 @@ from m2trec_merlin.sections import Section
 
 
 class PreprocessingConfig(Section):
-    """Where the workflows run: on cuDF or pandas. It changes nothing of what they write."""
+    """Where the workflows run: on cuDF or pandas. This does not change their results."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

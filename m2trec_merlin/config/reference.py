@@ -1,4 +1,4 @@
-"""The reference of all settings, as a page: `python -m m2trec_merlin.config.reference`."""
+"""Generate the reference page of all settings: `python -m m2trec_merlin.config.reference`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def reference() -> str:
 
 
 def _sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """All sections below a model, depth first, with their dotted paths."""
+    """Yield a section and all sections below it, depth first, with their dotted paths."""
     yield path, model
     for name, field in model.model_fields.items():
         for nested in nested_sections(field):
@@ -61,7 +61,7 @@ def _accepted(field: FieldInfo) -> str:
 def _type(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        # Pydantic keeps the limits of an alias, such as `Count`, in a field of its own.
+        # Pydantic keeps the limits of an alias, such as `Count`, in a nested field.
         limits = [limit for part in arguments[1:] for limit in getattr(part, "metadata", ())]
         return ", ".join([_type(arguments[0]), *_limits(limits)])
     if not arguments:

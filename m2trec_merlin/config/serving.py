@@ -18,14 +18,14 @@ else:
 
 
 class ShownLogConfig(Section):
-    """A log of what was asked and shown, in Parquet files, for `m2trec replay`."""
+    """A log of requests and the recommendations shown, in Parquet files, for `m2trec replay`."""
 
     folder: SettingPath = Field(description="where its files go; made if it is not there")
     days: int = Field(7, ge=1, le=3650, description="after which its files are removed")
 
 
 class TlsConfig(Section):
-    """Encryption of gRPC; files in PEM."""
+    """Encryption of gRPC; all files are PEM."""
 
     certificate: SettingPath = Field(description="the server's, with those that signed it")
     key: SettingPath = Field(description="that belongs to it, without a password")
@@ -35,7 +35,7 @@ class TlsConfig(Section):
 
 
 class TunedMixture(Section):
-    """What counts how much beside the model is chosen on validation sessions, after training: the default."""
+    """The weights of the mixture are chosen on validation sessions, after training: the default."""
 
     kind: Literal["tuned"] = "tuned"
     prefixes: Count = Field(4000, description="validation prefixes to choose on, a seeded sample")
@@ -49,19 +49,19 @@ class TunedMixture(Section):
 
 
 class _FixedMixture(Section):
-    """What counts how much beside the model, as given here."""
+    """The weights of the mixture are given here."""
 
     kind: Literal["fixed"] = "fixed"
 
     def weights(self) -> dict[str, float]:
-        """Return the numbers by name."""
+        """Return the weights by name."""
         return self.model_dump(exclude={"kind"})
 
 
 if TYPE_CHECKING:
 
     class FixedMixture(_FixedMixture):
-        """With a number for each weight."""
+        """A mixture with a number for each weight."""
 
         def __init__(self, **weights: float) -> None: ...
 
@@ -131,7 +131,7 @@ class ServingConfig(Section):
 
     @property
     def is_mixed(self) -> bool:
-        """Whether the model is served with its neighbours."""
+        """Whether the model is served in a mixture with other views."""
         return not isinstance(self.mixture, NoMixture)
 
     @model_validator(mode="after")

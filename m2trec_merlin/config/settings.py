@@ -24,9 +24,9 @@ from m2trec_merlin.readers.complete_journey import CompleteJourneyData
 from m2trec_merlin.sections import Section, SettingPath
 from m2trec_merlin.sessions import IS_TARGET
 
-#: Below the folder of a run; each variant but the first has its own folder there.
+#: Name of the folder of variants in the folder of a run; each variant but `m2trec` has its own folder there.
 VARIANTS_FOLDER = "variants"
-#: What interactions and sessions have beside attributes of events.
+#: Columns of interactions and sessions that are not attributes of events.
 _OF_EVENTS = {SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT, TARGET, "session", IS_TARGET}
 
 
@@ -58,45 +58,45 @@ class Config(Section):
 
     @property
     def directory(self) -> Path:
-        """Folder that holds every artifact of this run."""
+        """The folder of this run, with all its results."""
         return self.work_dir or Path("runs") / self.name
 
     @property
     def model_directory(self) -> Path:
-        """Folder of everything that depends on the model: `model`, `evaluation`, `triton`."""
+        """The folder of all results that depend on the model: `model`, `evaluation`, `triton`."""
         return self.directory if self.variant == M2TREC else self.directory / VARIANTS_FOLDER / self.variant
 
     @property
     def variant_title(self) -> str:
-        """What tables call the variant."""
+        """The name of the variant in tables."""
         return VARIANTS[kind_of(self.variant)].title
 
     @property
     def inputs(self) -> list[str]:
-        """Names of what the model knows of an item: attributes, and `ITEM_ID` for the variants of ids."""
+        """The names of the model's inputs: attributes of items, and `ITEM_ID` for the id variants."""
         return self.model.inputs or [attribute.name for attribute in self.attributes]
 
     @property
     def titles_from(self) -> str:
-        """The column of the items table that people know an item by: a title, or else the id."""
+        """The column of the items table by which people know an item: a title, or else the id."""
         texts = [attribute.source_column for attribute in self.attributes if attribute.gives_titles]
         return self.serving.title_column or (texts[0] if texts else ITEM_ID)
 
     @property
     def event_columns(self) -> dict[str, str]:
-        """Columns of the interactions beyond items, order and split: canonical name -> name in the source."""
+        """Columns of event attributes and targets: canonical name -> name in the source."""
         read = {a.name: a.source_column for a in self.event_attributes if not is_derived(a.source_column)}
         return read if self.data.targets is None else {**read, TARGET: self.data.targets.column}
 
     def open_source(self) -> Source:
-        """Return the reader of the data, which has read nothing yet."""
+        """Create the reader of the data; this reads nothing yet."""
         return self.data.open(self.seed, self.event_columns)
 
     def attribute(self, name: str) -> Attribute:
-        """Return the attribute called `name`.
+        """Return the attribute of items called `name`.
 
         Raises:
-            ConfigError: if there is none.
+            ConfigError: there is no such attribute.
         """
         for attribute in self.attributes:
             if attribute.name == name:
@@ -107,7 +107,7 @@ class Config(Section):
         """Return the configuration of one of the paper's variants; see `VARIANTS`.
 
         Raises:
-            ConfigError: there is no such variant, or the attributes lack what it needs.
+            ConfigError: there is no such variant, or it needs attributes that are missing.
         """
         named = kind_of(variant)
         if named not in VARIANTS:
@@ -119,10 +119,10 @@ class Config(Section):
         return self.model_copy(update={"model": self.model.model_copy(update=change), "variant": variant})
 
     def warnings(self) -> list[str]:
-        """Return which settings are accepted and yet change nothing, one line each."""
+        """Return one line for each setting that is valid but has no effect, or is probably unintended."""
         lines = self.data.without_effect()
         head = self.model.next_item
-        # A variant changes the head itself, whatever the file says of it.
+        # Variants replace the head, so the settings of the file do not matter.
         for name in head.without_effect() if self.variant == M2TREC else []:
             lines.append(
                 f"model.next_item.{name} has no effect with head '{head.head}', similarity "
@@ -162,7 +162,7 @@ class Config(Section):
     @field_validator("attributes")
     @classmethod
     def _columns_are_of_the_source(cls, attributes: list[Attribute]) -> list[Attribute]:
-        # Canonical items hold the dates of `data.listed` under a name of their own.
+        # Canonical items hold the dates of `data.listed` in this column.
         if taken := [a.name for a in attributes if a.source_column == LISTED]:
             raise ValueError(f"attribute '{taken[0]}': the column '{LISTED}' is reserved: rename yours")
         return attributes

@@ -1,4 +1,4 @@
-"""The section `tracking`: where runs are recorded beside TensorBoard."""
+"""The section `tracking`: where runs are recorded, besides TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pydantic import Field, field_validator
 
 from m2trec_merlin.sections import Name, Section
 
-#: What MLflow reaches: databases, by any of their drivers, and its own server.
+#: Schemes of the stores that MLflow can reach: databases, with any of their drivers, and servers.
 _STORES = r"(sqlite|postgresql|mysql|mssql)(\+\w+)?|https?|databricks(-uc)?"
 
 
 class MlflowConfig(Section):
-    """An MLflow store (extra `mlflow`): one run of MLflow for each training, its evaluation and exports."""
+    """An MLflow store (extra `mlflow`): one MLflow run per training, with its evaluation and exports."""
 
     uri: Name | None = Field(
         None,
@@ -59,6 +59,6 @@ class MlflowConfig(Section):
 
 
 class TrackingConfig(Section):
-    """Where runs are recorded beside TensorBoard."""
+    """Where runs are recorded, besides TensorBoard."""
 
     mlflow: MlflowConfig | None = None

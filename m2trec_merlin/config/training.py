@@ -8,12 +8,12 @@ from pydantic import Field
 
 from m2trec_merlin.sections import MANY, Count, Section
 
-#: Of an epoch whose batches are of no configured size: steps, and sessions of one at least and at most.
+#: If no batch size is configured: the wanted steps of an epoch, and the fewest and most sessions of a step.
 _STEPS, _FEWEST, _MOST = 400, 32, 256
 
 
 class ContinuedConfig(Section):
-    """What is otherwise where training goes on from an earlier run (`train --from`)."""
+    """Settings for a training that continues from an earlier run (`train --from`)."""
 
     epochs: Count = 1
     old_sessions: float = Field(
@@ -29,7 +29,7 @@ class ContinuedConfig(Section):
 
 
 class TrainingConfig(Section):
-    """Optimisation, stopping, checkpoints."""
+    """Optimisation, early stopping and checkpoints."""
 
     epochs: Count = 4
     batch_size: int | None = Field(
@@ -81,14 +81,14 @@ class TrainingConfig(Section):
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; default: all cores")
 
     def batch_of(self, sessions: int, processes: int = 1) -> int:
-        """Return the sessions of a step in each process.
+        """Return the number of sessions per step in each process.
 
-        Where it is not configured, an epoch has 400 steps at least, if that takes no fewer than 32 sessions a
-        step of all processes together; more than 256 are never taken (docs/quality-log.md).
+        Unless configured, an epoch has at least 400 steps, as long as a step has at least 32 sessions in all
+        processes together; a step never has more than 256 (docs/quality-log.md).
 
         Args:
-            sessions: of training.
-            processes: that train together.
+            sessions: number of training sessions.
+            processes: number of processes that train together.
         """
         if self.batch_size is not None:
             return self.batch_size

@@ -1,4 +1,4 @@
-"""The paper's variants (Table 3) and one of ours, each a change of the one model's configuration."""
+"""The variants of the paper (Table 3) and one of ours, each defined by changes of the model's settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m2trec_merlin.config.model import ModelConfig
 
 
 def _id_head(model: ModelConfig) -> dict[str, object]:
-    # The paper's models of ids know a session by its encoder alone.
+    # The paper's id models represent a session by its encoder alone.
     head = model.next_item.model_copy(update={"head": "softmax", "session_items": False})
     return {"next_item": head, "inputs": [ITEM_ID]}
 
@@ -24,7 +24,7 @@ def _title_only(model: ModelConfig, attributes: Sequence[Attribute]) -> dict[str
 
 
 def _metadata_and_ids(model: ModelConfig, attributes: Sequence[Attribute]) -> dict[str, object]:
-    # The id is part of the item vector already, so that a residual would say the same twice.
+    # The id is part of the item vector, so a residual would be redundant.
     head = model.next_item.model_copy(update={"residual": False})
     inputs = model.inputs or [attribute.name for attribute in attributes]
     return {"next_item": head, "inputs": list(dict.fromkeys([ITEM_ID, *inputs]))}
@@ -32,19 +32,19 @@ def _metadata_and_ids(model: ModelConfig, attributes: Sequence[Attribute]) -> di
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of Table 3, or a model to hold beside it.
+    """A row of Table 3, or a model to compare with it.
 
     Attributes:
-        title: as tables call it.
-        change: from M2TRec's model and the attributes to the settings of the model that differ; changing a
-            model twice changes nothing more. Raises ValueError where the attributes lack what it needs.
+        title: the name of the variant in tables.
+        change: function from M2TRec's model settings and the attributes to the settings that differ;
+            idempotent. Raises ValueError if the variant needs attributes that are missing.
     """
 
     title: str
     change: Callable[[ModelConfig, Sequence[Attribute]], dict[str, object]]
 
 
-#: The variant that all others are changes of.
+#: The variant that all others are derived from.
 M2TREC = "m2trec"
 
 VARIANTS = {
@@ -52,14 +52,14 @@ VARIANTS = {
     # No auxiliary tasks.
     "metrec": Variant("MeTRec", lambda model, attributes: {"next_attributes": []}),
     "trec_title": Variant("TRec_title", _title_only),
-    # Item ids only, with a softmax over training items; beside it with tasks.
+    # Item ids only, with a softmax over training items; MuTRec_id adds the category tasks.
     "trec_id": Variant("TRec_id", lambda model, attributes: {"next_attributes": [], **_id_head(model)}),
     "mutrec_id": Variant("MuTRec_id", lambda model, attributes: _id_head(model)),
-    # Beyond the paper: ids beside the metadata, for items that training knows.
+    # Beyond the paper: metadata and ids, for items that training knows.
     "m2trec_id": Variant("M2TRec + ids", _metadata_and_ids),
 }
 
 
 def kind_of(variant: str) -> str:
-    """Return which of the paper's variants one is, without what keeps several of it apart (trec_id-again)."""
+    """Return the variant's name without a suffix: `trec_id` for `trec_id-again`."""
     return variant.partition("-")[0]

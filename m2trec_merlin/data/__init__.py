@@ -1,4 +1,4 @@
-"""Raw data: validation, splits, and the two canonical tables."""
+"""Validate raw data, split the sessions, and write the two canonical tables."""
 
 from m2trec_merlin.data.preparation import prepare_data, summarise_data
 from m2trec_merlin.data.validation import ValidData, validate

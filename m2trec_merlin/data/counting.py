@@ -1,4 +1,4 @@
-"""Divide valid sessions into the splits, and count what is in each: for who writes them, or wants to know."""
+"""Divide valid sessions into the splits, and count each split, with or without writing it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from m2trec_merlin.readers.canonical import SPLITS, KnownItems
 
 @dataclass(frozen=True)
 class Counted:
-    """What is in the splits.
+    """The contents of the splits, counted.
 
     Attributes:
         data: the valid tables.
-        splits: in the order of `SPLITS`.
-        cold: bool [items], which were drawn to be cold.
-        cold_sessions: sessions left out for their sake.
+        splits: counts of each split, in the order of `SPLITS`.
+        cold: mask of the items drawn to be cold, bool [items].
+        cold_sessions: number of sessions left out because of cold items.
     """
 
     data: ValidData
@@ -47,7 +47,7 @@ class Counted:
     cold_sessions: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the counts as the manifest has them."""
+        """Return the counts in the form of the manifest."""
         return {
             **{
                 name: {
@@ -75,14 +75,14 @@ def split_sessions(
     """Split valid interactions and count them.
 
     Args:
-        config: of the run.
-        source: of the interactions.
-        data: what `validate` found.
-        write: is given whole sessions and the name of their split, chunk by chunk.
-        progress: is told a line for each chunk.
+        config: the run's configuration.
+        source: the reader of the interactions.
+        data: the result of `validate`.
+        write: function that receives chunks of whole sessions and the name of their split.
+        progress: receives a line for each chunk.
 
     Raises:
-        DataError: a split is left without sessions, or without targets.
+        DataError: a split has no sessions, or no targets.
     """
     splits: Iterable[SplitChunk] = SplitInteractions(
         lambda: _read_chunks(config, source, data.known_items),
@@ -100,7 +100,7 @@ def split_sessions(
     for chunk, split in splits:
         order.add(chunk)
         before, left_out = left_out, _distinct(chunk[SESSION_ID][split == LEFT_OUT])
-        # Parts of one session come one after the other, and it is left out once.
+        # The parts of one session are consecutive, and the session counts once.
         cold_sessions += int((~left_out.isin(before)).sum())
         for index, name in enumerate(SPLITS):
             events = chunk[split == index]
@@ -118,11 +118,11 @@ def split_sessions(
 
 
 def check_data(config: Config) -> Counted:
-    """Look at both tables as the verb `data` does, and write nothing.
+    """Check and count both tables as the verb `data` does, but write nothing.
 
     Raises:
         ConfigError: an option of the source is unknown.
-        DataError: the data are invalid; all problems at once.
+        DataError: the data are invalid; lists all problems.
     """
     source = config.open_source()
     return split_sessions(config, source, validate(source, config))

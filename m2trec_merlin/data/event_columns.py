@@ -1,4 +1,4 @@
-"""Columns of events beside session, item and order: raw values of event attributes, and which are targets."""
+"""Further columns of events besides session, item and order: event attributes and targets."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.readers.problems import ProblemLog
 
-#: Values of an attribute that are looked at for what is hardly meant so, in all and of a chunk.
+#: Number of values of an attribute that are checked for doubtful ones: in total, and per chunk.
 _SAMPLED, _SAMPLED_AT_ONCE = 100_000, 20_000
 
 
 class EventColumns:
-    """What a configuration wants of events beyond the canonical columns.
+    """The columns of events that a configuration needs beyond the canonical ones.
 
     Args:
-        config: of the run.
+        config: the run's configuration.
 
     Attributes:
-        attributes: of events, each read from a column of its own name, as canonical interactions have it.
-        derived: by the names of their attributes, what makes derived columns.
+        attributes: the event attributes, each reading a canonical column of its own name.
+        derived: functions that compute the derived columns, by attribute.
     """
 
     def __init__(self, config: Config) -> None:
@@ -46,7 +46,7 @@ class EventColumns:
         self._seen = False
 
     def check(self, chunk: pd.DataFrame, log: ProblemLog) -> None:
-        """Note which raw values do not suit the kind of their attribute; see which targets occur."""
+        """Log raw values that do not suit the kind of their attribute, and count the values of targets."""
         for attribute in self.attributes:
             if attribute.name not in chunk:
                 continue
@@ -62,10 +62,10 @@ class EventColumns:
             self._met.update(dict(zip(*(counted.field(i).to_pylist() for i in (0, 1)), strict=True)))
 
     def finish(self, log: ProblemLog, has_times: bool) -> None:
-        """Note what is wrong with the table as a whole, once all of it has been checked.
+        """Log problems of the table as a whole, after all chunks have been checked.
 
         Args:
-            log: takes the problems.
+            log: the log of problems.
             has_times: whether events have times.
         """
         if not has_times and self.derived:
@@ -85,7 +85,7 @@ class EventColumns:
             )
 
     def notices(self) -> list[str]:
-        """Return what is no error, but hardly meant so, once all events have been checked."""
+        """Return warnings about values that are probably not intended, after all chunks have been checked."""
         found = self._doubts_of_targets()
         for attribute in self.attributes:
             parts = self._sampled.get(attribute.name)
@@ -98,7 +98,7 @@ class EventColumns:
         return found
 
     def _doubts_of_targets(self) -> list[str]:
-        """Say which values differ from those of targets by capitals alone, and so are none."""
+        """Warn about values that differ from a target value in capitals alone, and so are no targets."""
         if self._targets is None:
             return []
         wanted = self._target_values.to_pylist()
@@ -116,30 +116,30 @@ class EventColumns:
             parts.append(values.iloc[: min(room, _SAMPLED_AT_ONCE)])
 
     def canonical(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
-        """Return the columns of a valid chunk in their canonical types, but for those that are derived."""
+        """Return the columns of a valid chunk in their canonical types, except derived columns."""
         columns = self.canonical_attributes(raw)
         if self._targets:
             columns[TARGET] = pd.Series(self.are_targets(raw[TARGET]), index=raw.index)
         return columns
 
     def canonical_attributes(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
-        """Return the columns of attributes; see `canonical`."""
+        """Return only the columns of attributes; see `canonical`."""
         read = [a for a in self.attributes if a.name not in self.derived]
         return {a.name: of_one_type(a.canonical(raw[a.name])) for a in read}
 
     def are_targets(self, values: pd.Series) -> np.ndarray:
-        """Tell by the values of its column which events may be targets, bool [E]."""
+        """Tell from the values of the target column which events may be targets, bool [E]."""
         found = pc.is_in(as_category(values), value_set=self._target_values)
         are: np.ndarray = found.to_numpy(zero_copy_only=False)
         return are
 
     def derive(self, events: pd.DataFrame, known: np.ndarray | None = None) -> dict[str, pd.Series]:
-        """Return the derived columns of canonical events, whole sessions in order.
+        """Return the derived columns of canonical events of whole sessions, in order.
 
         Args:
-            events: with their times and positions.
-            known: bool [E], which of them a catalogue knows the items of; None: all. Sessions are as if they
-                had no others, whose values are missing.
+            events: the events with their times and positions.
+            known: mask of the events with known items, bool [E]; None for all. Other events are ignored, as
+                if they were not in the session, and their values are missing.
         """
         first = events[POSITION].to_numpy() == 0
         if known is None or known.all():
@@ -150,5 +150,5 @@ class EventColumns:
 
 
 def canonical_attributes(attributes: Sequence[Attribute]) -> list[Attribute]:
-    """Return event attributes as they are read from canonical interactions, by their own names."""
+    """Return event attributes that read canonical interactions, where columns are named after attributes."""
     return [attribute.model_copy(update={"column": None}) for attribute in attributes]

@@ -1,4 +1,4 @@
-"""What is wrong with the interactions of a source; nothing here grows with the number of sessions."""
+"""Check the interactions of a source, in memory that does not grow with the number of sessions."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from m2trec_merlin.readers.times import parse_instants
 
 _ROUNDED = "may have lost digits"
 _HEADER_HINT = "the header stands between the rows: remove it there"
-#: Fewer events than that may well happen twice within the unit of their times.
+#: Share of repeated events or sessions above which they are no coincidence.
 _NOTABLE = 0.05
-#: Shorter sessions may well repeat themselves.
+#: Sessions with fewer events may well repeat themselves.
 _LONG_ENOUGH = 4
-#: Odd numbers that spread over 64 bits.
+#: Odd factors of a hash that spreads over 64 bits.
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
 
 def check_ids(values: pd.Series, column: str, log: ProblemLog, missing_hint: str = "") -> pd.Series:
-    """Note which values are no ids; return them as ids, as `normalise_ids` does."""
+    """Log values that cannot be ids, and return all values normalised by `normalise_ids`."""
     ids = normalise_ids(values)
     if column == ITEM_ID:
         log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
@@ -46,29 +46,29 @@ def check_ids(values: pd.Series, column: str, log: ProblemLog, missing_hint: str
 
 
 def _headers(item_ids: pd.Series, origin: Origin) -> np.ndarray:
-    """Tell which rows are the header of another file, bool: files that were put together have some."""
+    """Tell which rows are the header of another file, bool; concatenated files contain such rows."""
     name = origin.column(ITEM_ID)
-    # Columns that are numbered have names that are ids, too.
+    # The name of a numbered column is also a possible id.
     if item_ids.dtype != object or name.isdecimal():
         return np.zeros(len(item_ids), dtype=bool)
     return (item_ids == name).to_numpy(bool)
 
 
 def _codes(values: pd.Series) -> np.ndarray:
-    """Return numbers that are equal where values are."""
+    """Return numbers that are equal where the values are equal, int64."""
     whole = pd.api.types.is_integer_dtype(values)
     return values.to_numpy(np.int64, na_value=0) if whole else numbered(values)[0]
 
 
 def _count_doubled(session: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Count sessions of four events and more whose second half repeats the first one, and all of these.
+    """Count sessions of at least four events whose second half repeats the first, and all sessions that long.
 
     Args:
-        session: int64 [E], rising by 1 from session to session.
-        items: int64 [E], equal where items are.
+        session: number of each event's session, rising by 1 from session to session, int64 [E].
+        items: code of each event's item, int64 [E].
 
     Returns:
-        int64 [2]. A session of one item alone is not counted as repeated.
+        Both counts, int64 [2]. Sessions of a single distinct item do not count as repeated.
     """
     lengths = np.bincount(session)
     half, start = lengths // 2, np.cumsum(lengths) - lengths
@@ -82,17 +82,17 @@ def _count_doubled(session: np.ndarray, items: np.ndarray) -> np.ndarray:
 
 
 class InteractionChecker:
-    """Looks at interactions, chunk by chunk.
+    """A checker of interactions, chunk by chunk.
 
     Args:
-        source: of the chunks.
-        config: of the run.
-        known: the items; None where their table cannot be read, and ids are not looked up.
+        source: the reader of the chunks.
+        config: the run's configuration.
+        known: the known items; None, for no look-up of ids, if their table cannot be read.
 
     Attributes:
-        sessions: sessions long enough to be kept, so far.
-        events: events of these; all of them where no column names the session.
-        short_sessions: the others.
+        sessions: number of long enough sessions so far.
+        events: number of their events; of all events if no column names the session.
+        short_sessions: number of too short sessions.
     """
 
     def __init__(self, source: Source, config: Config, known: KnownItems | None) -> None:
@@ -124,7 +124,7 @@ class InteractionChecker:
         self.sessions = self.events = self.short_sessions = 0
 
     def check(self, chunk: pd.DataFrame) -> None:
-        """Note what is wrong with whole sessions side by side, and count them."""
+        """Log the problems of a chunk of whole sessions, and count the sessions."""
         self._rows += len(chunk)
         ids = {
             column: check_ids(chunk[column], column, self._log, hint)
@@ -168,7 +168,7 @@ class InteractionChecker:
         return f"{near}: write both alike" if near else self._unknown_hint
 
     def _count_repeated(self, session: np.ndarray, chunk: pd.DataFrame) -> None:
-        """Count events that have session, item and place of another one; by a hash, which is fast."""
+        """Count events with the same session, item and time or position as another one, by a fast hash."""
         order = [chunk[column] for column in (TIMESTAMP, POSITION) if column in chunk]
         if ITEM_ID not in chunk:
             return
@@ -188,7 +188,7 @@ class InteractionChecker:
         self._count_repeated(session, chunk)
         if pd.api.types.infer_dtype(ids, skipna=True) == "string":
             for number in np.flatnonzero(are_missing_words(pa.array(ids, pa.string(), from_pandas=True))):
-                # Sessions that were cut are called USER@START.
+                # The ids of sessions cut from users are USER@START.
                 self._missing_words[ids[number].split("@")[0]] += int(lengths[number])
             self._odd_ids = self._odd_ids or doubt_of(ids)
             self._alike_ids.add(ids)
@@ -215,7 +215,7 @@ class InteractionChecker:
         return "data.columns or the format of this source asks for"
 
     def notices(self) -> list[str]:
-        """Return what is no error, but hardly meant so."""
+        """Return warnings about interactions that are valid, but probably not intended."""
         column = self._origin.column(SESSION_ID)
         found = [
             f"{count:,} events have '{word}' in column '{column}', which is taken for a name: leave it empty "
@@ -241,10 +241,10 @@ class InteractionChecker:
         return [*found, *self._times.notices(column), *self._event_columns.notices()]
 
     def finish(self, notices: Sequence[str]) -> list[str]:
-        """Return all problems.
+        """Return all problems, after all chunks have been checked.
 
         Args:
-            notices: what the source left out.
+            notices: messages of the source about events left out.
         """
         columns = self._origin.columns
         available = self._origin.available() or list(columns.values())

@@ -1,4 +1,4 @@
-"""Since when items are listed (`data.listed`): checked with the items, kept as a canonical column."""
+"""Check the dates since when items are listed (`data.listed`), and make a canonical column of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from m2trec_merlin.readers.times import parse_timestamps
 def check_listing_dates(
     items: pd.DataFrame, dates: ListingDates, events: Origin, names: list[str], log: ProblemLog
 ) -> None:
-    """Note what is wrong with the dates of an items table, or if there are no events to compare them with.
+    """Log problems of the dates in an items table, and a lack of times of events to compare them with.
 
     Args:
-        items: as the source gives it.
-        dates: which column it is, and how it is written.
-        events: where the interactions come from.
-        names: of all columns of the items.
-        log: takes the problems.
+        items: the items table from the source.
+        dates: the settings of the dates: their column and format.
+        events: the origin of the interactions.
+        names: names of all columns of the items.
+        log: the log of problems.
     """
     if dates.column not in items:
         log.add(describe_missing_column(dates.column, names, "data.listed names"))
@@ -41,24 +41,24 @@ def check_listing_dates(
 
 
 def doubt_of_listing_dates(items: pd.DataFrame, dates: ListingDates, file: str) -> list[str]:
-    """Tell that dates are hardly meant so.
+    """Return a warning if all dates are implausibly early, else an empty list.
 
     Args:
-        items: canonical, see `with_listing_dates`.
-        dates: which column it is, and how it is written.
-        file: that the items come from.
+        items: the canonical items, from `with_listing_dates`.
+        dates: the settings of the dates.
+        file: name of the file of items.
     """
     doubt = doubt_of_unit(items[LISTED].max(), dates.time_format, "data.listed.time_format")
     return [f"{file}, column '{dates.column}': {doubt}"] if doubt else []
 
 
 def with_listing_dates(items: pd.DataFrame, raw: pd.DataFrame, dates: ListingDates) -> pd.DataFrame:
-    """Return canonical items with the times, datetime64[us], since when they are listed; NaT where unknown.
+    """Add a column with the time since when each item is listed, datetime64[us]; NaT if unknown.
 
     Args:
-        items: canonical.
-        raw: the same items as the source gives them, valid.
-        dates: which column it is, and how it is written.
+        items: the canonical items.
+        raw: the same items from the source, valid.
+        dates: the settings of the dates.
     """
     times = parse_timestamps(raw[dates.column], dates.time_format).to_numpy()
     return items.assign(**{LISTED: times})

@@ -1,4 +1,4 @@
-"""The n-th smallest of any number of whole numbers, in memory that does not grow with them."""
+"""Find the n-th smallest of any number of whole numbers in constant memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _READ_AT_ONCE = 1 << 20
 
 
 class NumbersOnDisk:
-    """Whole numbers in a temporary file, 8 bytes each (set `TMPDIR` to choose the disk)."""
+    """A collection of whole numbers in a temporary file, 8 bytes each (`TMPDIR` chooses the disk)."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="m2trec-numbers-")  # noqa: SIM115 (lives as long as this)
@@ -31,9 +31,9 @@ class NumbersOnDisk:
             self._count += len(numbers)
 
     def nth(self, place: int) -> int:
-        """Return the number at `place`, from 0, of all numbers in rising order.
+        """Return the number at `place`, counted from 0, of all numbers in rising order.
 
-        Each reading of the file divides the interval in which the number lies by a million.
+        Each pass over the file divides the interval that contains the number by a million.
 
         Raises:
             IndexError: there is no such place.
@@ -48,7 +48,7 @@ class NumbersOnDisk:
             for numbers in self._read():
                 below += int((numbers < low).sum())
                 inside = numbers[(numbers >= low) & (numbers <= high)]
-                # Differences of any two int64 fit an unsigned one.
+                # The difference of any two int64 fits into a uint64.
                 offsets = inside.view(np.uint64) - np.uint64(low % (1 << 64))
                 counts += np.bincount((offsets // np.uint64(width)).astype(np.int64), minlength=_BINS)
             chosen = int(np.searchsorted(below + np.cumsum(counts), place, side="right"))

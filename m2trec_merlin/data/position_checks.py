@@ -1,23 +1,23 @@
-"""Numbers that order events, and hardly should: days that are written with the day of the month first."""
+"""Find positions that are really dates, such as 31122024, whose numbers put events into a wrong order."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-#: Days without separators, and a day and a month that a table has taken for a decimal.
+#: Dates without separators, and a day and month that a program took for a decimal number.
 _WITH_YEAR, _DAY_AND_MONTH = ("%d%m%Y", "%m%d%Y"), "%d.%m"
 _YEARS = (1990, 2100)
 
 
 class PositionChecks:
-    """Looks whether all positions are days that numbers put into a wrong order, chunk by chunk."""
+    """A check, chunk by chunk, whether all positions could be dates that do not sort as numbers."""
 
     def __init__(self) -> None:
         self._months: dict[str, set[int]] = {name: set() for name in (*_WITH_YEAR, _DAY_AND_MONTH)}
 
     def add(self, positions: pd.Series) -> None:
-        """Take the positions of some events, as `parse_positions` returns them."""
+        """Add positions of events, as returned by `parse_positions`."""
         if not self._months:
             return
         distinct = pd.to_numeric(pd.Series(positions.dropna().unique()), errors="coerce").astype(np.float64)
@@ -29,12 +29,12 @@ class PositionChecks:
                 self._months[name].update(months.astype(int))
 
     def notices(self, column: str) -> list[str]:
-        """Return what is no error, but hardly meant so.
+        """Return a warning if positions are probably dates, else an empty list.
 
         Args:
-            column: of the positions, as the source calls it.
+            column: the name of the positions' column in the source.
         """
-        # Days of one month are in their order however they are written.
+        # Days of a single month sort correctly in any of these formats.
         found = [name for name, months in self._months.items() if len(months) > 1]
         return [
             f"column '{column}': all of its numbers could be days ({name}), and as numbers these order "
@@ -50,7 +50,7 @@ def _remedy(name: str) -> str:
 
 
 def _months_of(numbers: pd.Series, name: str) -> pd.Series:
-    """Return the month of each day, counted over the years; NaN where a number is no such day."""
+    """Return the month of each date, counted over the years; NaN where a number is no such date."""
     if name == _DAY_AND_MONTH:
         hundredths = (numbers * 100).round()
         day, month = hundredths // 100, hundredths % 100

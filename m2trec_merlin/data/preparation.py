@@ -40,28 +40,28 @@ from m2trec_merlin.runs.folder import (
 from m2trec_merlin.shares import percent
 from m2trec_merlin.version import __version__
 
-#: Sessions of a split from which on one is hardly a tenth of it by chance.
+#: In a split of at least so many sessions, one session with more than this share of the events is suspicious.
 _SEVERAL, _OF_ALL = 50, 0.1
 
 
 def prepare_data(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:
-    """Write `data/` of a run: interactions of each split, items, a manifest, and a report of what is in them.
+    """Write `data/` of a run: interactions of each split, items, a manifest and a report.
 
     Sessions below `data.min_session_length` are left out and counted. Events that repeat an item within a
-    session are kept: that a shopper comes back to an item is part of the session. Nothing is written if
-    anything is wrong, and an earlier result is replaced only by a complete one.
+    session are kept, because returning to an item is part of the session. Nothing is written if anything is
+    wrong, and an earlier result is replaced only by a complete one.
 
     Args:
-        config: of the run.
-        force: prepare again although the result is current.
-        progress: is told a line at each stage and for each chunk written; `summarise_data` has the rest.
+        config: the run's configuration.
+        force: whether to prepare the data again even if the result is current.
+        progress: receives a line at each stage and for each chunk; see `summarise_data` for the result.
 
     Returns:
-        the folder `data`.
+        The folder `data`.
 
     Raises:
-        ArtifactError: nothing can be written there, or another process is at work there.
-        DataError: the data are invalid; all problems at once.
+        ArtifactError: the folder cannot be written, or another process works on it.
+        DataError: the data are invalid; lists all problems.
     """
     step = Run(config).step("data")
     with step.at_work():
@@ -75,7 +75,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
     if not force and step.is_current(inputs):
         progress.say(f"{target} is up to date")
         return target
-    # Whether anything can be written there shows before hours of reading.
+    # A folder that cannot be written fails here, before hours of reading.
     with atomic_directory(target) as folder:
         progress.say(f"reading and checking {source.name}")
         data = validate(source, config)
@@ -112,7 +112,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
 
 
 def summarise_data(directory: Path) -> str:
-    """Return what the folder `data` holds, as a few lines to be read by a person.
+    """Return a summary of the folder `data` as a few lines of text.
 
     Raises:
         ArtifactError: the verb `data` has not run.
@@ -134,7 +134,7 @@ def summarise_data(directory: Path) -> str:
 
 
 def _very_long(splits: Sequence[SplitCounts]) -> Iterator[str]:
-    """Say of which splits one session holds a part that decides what is learned, or measured."""
+    """Yield a warning for each split where one session has a large share of all events."""
     for split, counts in zip(SPLITS, splits, strict=True):
         longest = len(counts.lengths) - 1
         if counts.sessions >= _SEVERAL and longest > _OF_ALL * counts.total:
@@ -145,13 +145,13 @@ def _very_long(splits: Sequence[SplitCounts]) -> Iterator[str]:
 
 
 def _times_of(source: Source) -> dict[str, str] | None:
-    """Return what the source calls the times of events, and how it writes them; None if it has none."""
+    """Return the source's column and format of the times of events; None if it has no times."""
     column = source.interactions_origin.columns.get(TIMESTAMP)
     return None if column is None else {"column": column, "format": source.time_format}
 
 
 def _report_settings(config: Config) -> dict[str, Any]:
-    """What the report depends on beyond the tables. A later step that reads these alone does not ask."""
+    """Return what the report depends on beyond the tables; later steps, which read only these, ignore it."""
     return {
         "version": VERSION,
         "name": config.name,
@@ -161,11 +161,11 @@ def _report_settings(config: Config) -> dict[str, Any]:
 
 
 class _SplitWriter:
-    """Writes a part file per chunk and split.
+    """Writer of one part file per chunk and split.
 
     Args:
-        folder: to write.
-        of_any_type: columns that may have another type in each part.
+        folder: folder to write into.
+        of_any_type: names of columns whose type may differ between parts.
     """
 
     def __init__(self, folder: Path, of_any_type: Sequence[str]) -> None:

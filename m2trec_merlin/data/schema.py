@@ -1,7 +1,7 @@
-"""What is expected of a configuration, and what it expects of rows, as JSON Schema (draft 2020-12).
+"""JSON Schemas (draft 2020-12) of configurations, and of the rows of tables that a configuration expects.
 
-That ids of items are unique and those of events known, that sessions are long enough and no split is empty,
-no row tells: `m2trec check` finds it in the tables.
+A schema of rows cannot express that ids of items are unique and those of events known, that sessions are long
+enough or that no split is empty: `m2trec check` checks this in the tables.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from m2trec_merlin.readers.times import COUNTS, ISO_8601
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _ID = {"type": ["integer", "string"], "minLength": 1}
-#: CSV has no types: what is a number may be a text that is one.
+#: A number, also as text, because CSV has no types.
 _NUMBER = {"type": ["number", "string"], "pattern": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"}
 
 
 def schemas(config: Config) -> dict[str, Any]:
     """Return the schemas of `configuration`, and of the rows of `interactions` and `items`.
 
-    Columns have the names that the source gives them; the configuration is one that extends no other.
+    Columns have their names in the source; the configuration is one without `extends`.
     """
     source = config.open_source()
     return {
@@ -86,7 +86,7 @@ def _time(time_format: str) -> dict[str, Any]:
 def _table(origin: Origin, meaning: str, columns: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, piece in columns:
-        # A column may serve twice.
+        # A column may have several roles.
         known = properties.get(name)
         properties[name] = piece if known is None else {"allOf": [*known.get("allOf", [known]), piece]}
     return {

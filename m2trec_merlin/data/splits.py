@@ -1,8 +1,8 @@
 """Divide sessions into train, valid and test before anything is learnt from them.
 
-A session is in one split with all its events, unless its last ones are held out (`leave_one_out`). Cold items
-then leave training altogether, with every training and validation session that holds one: the test measures
-items that no step has seen.
+A session is in one split with all its events, unless its last events are held out (`leave_one_out`). If cold
+items are asked for, every training and validation session that holds one is then left out, so that the test
+measures items that no step has seen.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from m2trec_merlin.readers.settings import (
     SplitConfig,
 )
 
-#: Indices into SPLITS, and the mark of sessions that are in none of them.
+#: Indices into SPLITS, and the mark of sessions that are in no split.
 TRAIN, VALID, TEST, LEFT_OUT = 0, 1, 2, -1
 
-#: Events that `leave_one_out` keeps from training.
+#: Number of events of a session that `leave_one_out` withholds from training.
 _HELD_OUT = 2
 
-#: A chunk of canonical events, and the split of each, int8 [E].
+#: A chunk of canonical events, and the split of each event, int8 [E].
 SplitChunk = tuple[pd.DataFrame, np.ndarray]
-#: Reads canonical interactions from their start, in chunks of whole sessions.
+#: A function that reads all canonical interactions, in chunks of whole sessions.
 ReadChunks = Callable[[], Iterable[pd.DataFrame]]
 
 
-#: Divides chunks, one after another, from the first one on.
+#: A function that divides one chunk; it is called with all chunks in order.
 Divide = Callable[[pd.DataFrame], Iterator[SplitChunk]]
-#: Returns the split of each session, int8 [S], given its first event.
+#: A function from the first events of sessions to the splits of these, int8 [S].
 Assign = Callable[[pd.DataFrame], np.ndarray]
 
 
 class SplitInteractions:
-    """Interactions with the split of each event; iterates as often as asked.
+    """An iterable of interactions with the split of each event; it can be iterated repeatedly.
 
     Args:
-        read_chunks: reads the interactions.
-        config: how to split.
-        shortest: events that a session needs.
+        read_chunks: function that reads the interactions.
+        config: the settings of the split.
+        shortest: the fewest events of a session.
     """
 
     def __init__(self, read_chunks: ReadChunks, config: SplitConfig, shortest: int = 2) -> None:
@@ -81,7 +81,7 @@ def _by_modulus(config: SplitByModulus, read_chunks: ReadChunks, shortest: int) 
 
 
 def _by_time(config: SplitByTime, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
-    """Look at all interactions once first, and put 8 bytes a session into a temporary file."""
+    """Read all interactions once before splitting, keeping 8 bytes per session in a temporary file."""
     valid_from, test_from = time_cuts(
         (_first_events(chunk)[TIMESTAMP].to_numpy() for chunk in read_chunks()), config
     )
@@ -94,7 +94,7 @@ def _by_time(config: SplitByTime, read_chunks: ReadChunks, shortest: int) -> Cal
 
 
 def _by_column(config: SplitByColumn, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
-    """Count the training sessions once first: the last ones may be for validation."""
+    """Count the training sessions before splitting, as the last ones may be used for validation."""
     named: Counter[object] = Counter()
     for chunk in read_chunks():
         named.update(_first_events(chunk)[SPLIT])
@@ -106,7 +106,7 @@ def _by_column(config: SplitByColumn, read_chunks: ReadChunks, shortest: int) ->
         def assign(sessions: pd.DataFrame) -> np.ndarray:
             nonlocal before
             named = sessions[SPLIT].to_numpy(object)
-            # Training sessions are counted in the order of the source, over all chunks.
+            # Training sessions are numbered in the order of the source, across chunks.
             number = before + np.cumsum(named == "train")
             before += int((named == "train").sum())
             late = (named == "train") & (number > kept)
@@ -121,7 +121,8 @@ def _by_events(config: LeaveOneOut, read_chunks: ReadChunks, shortest: int) -> C
     return lambda: lambda chunk: leave_one_out(chunk, shortest)
 
 
-#: What divides, by the settings of a kind: made once, it begins anew as often as the interactions are read.
+#: Functions that prepare a split, by the class of its settings. The result is called at the beginning of each
+#: pass over the interactions.
 SPLITTERS: dict[type[Split], Callable[[Any, ReadChunks, int], Callable[[], Divide]]] = {
     SplitByColumn: _by_column,
     SplitByTime: _by_time,
@@ -132,14 +133,14 @@ SPLITTERS: dict[type[Split], Callable[[Any, ReadChunks, int], Callable[[], Divid
 
 
 def leave_one_out(events: pd.DataFrame, shortest: int) -> Iterator[SplitChunk]:
-    """Yield the sessions without their last two events, without the last one, and whole.
+    """Yield sessions without their last two events (training), without the last (validation), whole (test).
 
-    What comes before a held-out event is there with it, so that it can be predicted from all of that. A
-    session that would leave training with fewer than `shortest` events is for training alone, whole.
+    Held-out events come with all earlier events, from which they are predicted. A session that would leave
+    fewer than `shortest` events for training is used for training only, whole.
 
     Args:
         events: a chunk of whole sessions.
-        shortest: events that a session needs.
+        shortest: the fewest events of a session.
     """
     session = _session_numbers(events)
     length = np.bincount(session)[session]
@@ -156,26 +157,26 @@ def leave_one_out(events: pd.DataFrame, shortest: int) -> Iterator[SplitChunk]:
 
 
 def split_by_hash(session_ids: pd.Series, config: SplitByHash) -> np.ndarray:
-    """Return the split of each session by a hash of its id as text: equal on every machine, in any order."""
+    """Return the split of each session by a hash of its id as text: the same on any machine, in any order."""
     hashes = pd.util.hash_array(session_ids.astype(str).to_numpy(object), categorize=False)
     share = (hashes >> np.uint64(11)).astype(np.float64) / 2.0**53
     return _choose(test=share < config.test_share, valid=share < config.test_share + config.valid_share)
 
 
 def split_by_modulus(session_ids: pd.Series, config: SplitByModulus) -> np.ndarray:
-    """Return the split of each session by the remainder of its id, which is a whole number."""
+    """Return the split of each session by the remainder of its id, a whole number."""
     remainders = (parse_whole_numbers(session_ids) % config.modulus).to_numpy(np.int64)
     return _choose(test=np.isin(remainders, config.test), valid=np.isin(remainders, config.valid))
 
 
 def time_cuts(starts: Iterable[np.ndarray], config: SplitByTime) -> tuple[np.datetime64, np.datetime64]:
-    """Return the times from which sessions are for validation, and for test.
+    """Return the times from which on sessions are for validation, and for test.
 
-    Sessions of one instant are never divided, so where many start together a share can come out larger.
+    Sessions that start at the same instant stay together, so a share can become larger than configured.
 
     Args:
-        starts: blocks of datetime64 [S], first event of each session, in any order.
-        config: the shares.
+        starts: blocks of times of the first event of each session, datetime64 [S], in any order.
+        config: the shares of the splits.
     """
     times = NumbersOnDisk()
     for block in starts:
@@ -190,17 +191,17 @@ def time_cuts(starts: Iterable[np.ndarray], config: SplitByTime) -> tuple[np.dat
 
 
 def draw_cold_items(splits: Iterable[SplitChunk], items: KnownItems, share: float, seed: int) -> np.ndarray:
-    """Draw items to be cold among those seen in training sessions, each as likely as another.
+    """Draw cold items uniformly from those that occur in training sessions.
 
     Returns:
-        bool [items], in the order of `items.ids`.
+        A mask of the cold items, bool [items], in the order of `items.ids`.
     """
     seen = np.zeros(len(items), dtype=bool)
     for chunk, split in splits:
         seen[items.positions(chunk[ITEM_ID][split == TRAIN])] = True
     candidates = np.flatnonzero(seen)
     cold = np.zeros(len(items), dtype=bool)
-    # Of few items a share is at least one: who asks for cold items wants to measure some.
+    # At least one item is drawn, as cold items were asked for.
     count = min(max(round(len(candidates) * share), 1), len(candidates))
     cold[np.random.default_rng(seed).choice(candidates, count, replace=False)] = True
     return cold
@@ -212,7 +213,7 @@ def leave_out_cold(splits: Iterable[SplitChunk], items: KnownItems, cold: np.nda
     Args:
         splits: the interactions with their splits.
         items: the known items.
-        cold: bool [items], which of them are cold.
+        cold: mask of the cold items, bool [items].
     """
     for chunk, split in splits:
         session = _session_numbers(chunk)

@@ -1,4 +1,4 @@
-"""Raw tables to canonical ones; `readers.canonical` says what these are."""
+"""Convert raw tables to canonical ones, which `readers.canonical` describes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ def order_events(
 ) -> pd.DataFrame:
     """Turn a valid chunk of a source into canonical interactions.
 
-    Events are sorted within their session by position, else by timestamp (to the nanosecond, of which the
-    result keeps microseconds), else left as they stand; ties keep the order of the source. Sessions keep the
-    order in which they come.
+    Events are sorted within their session by position, or else by timestamp (in nanoseconds, although the
+    result keeps microseconds), or else keep their order. Ties and sessions keep the order of the source.
 
     Args:
-        raw: whole sessions side by side: session_id, item_id and, if the source has them, position, timestamp
-            and split.
-        items: the known items; their type of id is the one that the result carries.
-        time_format: how timestamps are written.
-        more: what else is wanted of events.
+        raw: whole sessions, each with adjacent events: session_id, item_id and, if the source has them,
+            position, timestamp and split.
+        items: the known items; item ids of the result have their type.
+        time_format: the format of timestamps.
+        more: the further columns of events to convert.
     """
     session_ids = normalise_ids(raw[SESSION_ID])
     events = pd.DataFrame(
@@ -55,7 +54,7 @@ def order_events(
         place = order_keys(parse_positions(raw[POSITION]))
     elif TIMESTAMP in raw:
         place = instants.to_numpy()
-    # In most sources nothing is to be sorted: a look takes a fortieth of the sorting.
+    # Most sources are in order already, and this check takes a fortieth of the time to sort.
     if not is_in_order(session, session if place is None else place):
         keys = [np.arange(len(events)), *([] if place is None else [place]), session]
         events = events.iloc[np.lexsort(keys)].reset_index(drop=True)
@@ -73,9 +72,10 @@ def _starts_and_lengths(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def canonical_items(
     raw: pd.DataFrame, attributes: Sequence[Attribute], title_column: str | None = None
 ) -> pd.DataFrame:
-    """Turn a valid items table into the canonical one: typed ids first, values as their kinds want them.
+    """Turn a valid items table into the canonical one: typed ids first, values converted by their attributes.
 
-    A column that several read, as attributes or as the title, stays as it is: 007 may be a number and a name.
+    A column that several attributes read, or an attribute and the title, stays as it is: 007 may be a number
+    and a name.
     """
     ids = normalise_ids(raw[ITEM_ID])
     items = raw.reset_index(drop=True)

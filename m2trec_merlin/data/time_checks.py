@@ -1,4 +1,4 @@
-"""Times of events that can be read, and are hardly what was meant."""
+"""Find times of events that can be read, but are probably wrong."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from m2trec_merlin.arrays import run_starts
 from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS, have_offsets
 from m2trec_merlin.shares import percent
 
-#: Seconds that are taken for milliseconds are of January 1970, days and months without a year of 1900.
+#: Earlier times are suspicious: seconds read as milliseconds are in January 1970, days without year in 1900.
 _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
-#: Clocks and time zones differ by less.
+#: Times may be this far in the future, as clocks and time zones differ by less.
 _AHEAD = pd.Timedelta(days=1)
-#: A visit is shorter, and a few carts that stand for longer are no reason to ask.
+#: Sessions that last longer are suspicious, but only above this share: a few carts stay for long.
 _LONG, _NOTABLE = np.timedelta64(7, "D"), 0.05
-#: Share of times that are written otherwise than the others from which on this is told.
+#: Share of times in another notation above which this is reported.
 _MIXED = 0.01
-#: Rows that are earlier than one above them, for each that is later, in a file that runs backwards.
+#: A file runs backwards if it has so many times more steps back than forth, plus a few.
 _BACKWARDS, _FEW = 10, 20
 _NOTHING = np.timedelta64(0, "us")
-#: Values of a chunk that are looked at as they are written.
+#: Values of a chunk whose notation is examined.
 _READ = 10_000
-#: Of a clock with 12 hours: its hours, and times by which one of 24 would have shown others.
+#: The hours of a 12-hour clock, and the number of times by which a 24-hour clock would have shown others.
 _HALF, _ENOUGH = slice(1, 13), 500
 
 
 def doubt_of_unit(latest: pd.Timestamp, time_format: str, setting: str) -> str:
-    """Say that times are all too early to be meant so; nothing if one is not, or none is known.
+    """Return a warning if all times are implausibly early, which points to a wrong unit; else "".
 
     Args:
-        latest: of the times.
-        time_format: by which they were read; days since any day say nothing of the year.
-        setting: that it is from.
+        latest: the latest time; NaT if none is known.
+        time_format: the format of the times; days, which count from any day, are never suspicious.
+        setting: name of the setting of the format.
     """
     if time_format in (ISO_8601, DAYS) or not pd.Timestamp.min < latest < _UNLIKELY_BEFORE:
         return ""
@@ -43,38 +43,38 @@ def doubt_of_unit(latest: pd.Timestamp, time_format: str, setting: str) -> str:
 
 
 class TimeChecks:
-    """Counts odd times, chunk by chunk.
+    """A counter of suspicious times, chunk by chunk.
 
     Args:
-        time_format: by which they were read; see `readers.times.parse_instants`.
+        time_format: the format of the times; see `readers.times.parse_instants`.
     """
 
     def __init__(self, time_format: str) -> None:
         self._time_format = time_format
         self._earliest, self._latest = pd.Timestamp.max, pd.Timestamp.min
         now = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None)
-        # Days since any day say nothing of the year.
+        # Days that count from any day do not tell the year.
         ever = pd.Timestamp.min, pd.Timestamp.max
         self._likely_from, self._to_come = ever if time_format == DAYS else (_UNLIKELY_BEFORE, now + _AHEAD)
         self._times = self._odd = self._sessions = self._long = 0
         self._midnights = self._within_hours = self._tied = self._later = self._earlier = 0
         self._example: pd.Timestamp | None = None
-        #: Of those looked at as they are written: without an offset, and with one. And times by their hour.
+        #: Numbers of examined times without and with an offset; numbers of times by hour.
         self._offsets, self._hours = np.zeros(2, np.int64), np.zeros(24, np.int64)
 
     def look_at(self, written: pd.Series) -> None:
-        """Take some times as the source writes them."""
+        """Add times in the notation of the source."""
         texts = written.iloc[:_READ].dropna()
         if self._time_format == ISO_8601 and pd.api.types.infer_dtype(texts) == "string":
             has_offset = have_offsets(texts.astype(str))
             self._offsets += np.array([(~has_offset).sum(), has_offset.sum()])
 
     def add(self, times: pd.Series, sessions: np.ndarray) -> None:
-        """Take the times of some whole sessions.
+        """Add the times of whole sessions.
 
         Args:
-            times: of events, by the row of the source; NaT where one could not be read.
-            sessions: int64 [E], equal within a session, whose events lie side by side.
+            times: times of events, indexed by the row of the source; NaT if it could not be read.
+            sessions: number of each event's session, int64 [E]; a session's events are adjacent.
         """
         known = times.notna().to_numpy()
         times, sessions = times[known], sessions[known]
@@ -90,7 +90,7 @@ class TimeChecks:
         self._count_order(times, sessions)
 
     def _count_order(self, times: pd.Series, sessions: np.ndarray) -> None:
-        """Count what tells in which order events of one time are: where they stand in the file."""
+        """Count ties within sessions, and whether later rows of the file are later or earlier in time."""
         found = times.to_numpy()
         steps, is_below = np.diff(found), np.diff(times.index.to_numpy()) > 0
         self._tied += int(((steps == _NOTHING) & (sessions[1:] == sessions[:-1])).sum())
@@ -109,10 +109,10 @@ class TimeChecks:
         self._sessions, self._long = self._sessions + len(starts), self._long + int((spans > _LONG).sum())
 
     def notices(self, session_column: str) -> list[str]:
-        """Return what is no error, but hardly meant so.
+        """Return warnings about times that are valid, but probably not intended.
 
         Args:
-            session_column: as the source calls it.
+            session_column: the name of the column of sessions in the source.
         """
         found, is_unix = [], self._time_format in UNIX_UNITS
         if doubt := doubt_of_unit(self._latest, self._time_format, "time_format"):

@@ -1,4 +1,4 @@
-"""Look at both raw tables completely, and report everything that is wrong with them at once."""
+"""Check both raw tables completely, and report all their problems at once."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 
 @dataclass(frozen=True)
 class ValidData:
-    """What a complete look at valid data found.
+    """The result of validating data without errors.
 
     Attributes:
         items: the canonical items table.
-        known_items: their ids, for looking up.
-        sessions: sessions long enough to be kept.
-        events: events of these.
-        short_sessions: sessions below `data.min_session_length`, which will be left out.
-        notices: what the user should know although it is no error.
+        known_items: look-up of the ids of items.
+        sessions: number of sessions that are long enough to be kept.
+        events: number of events of these sessions.
+        short_sessions: number of sessions below `data.min_session_length`, which will be left out.
+        notices: warnings for the user.
     """
 
     items: pd.DataFrame
@@ -46,13 +46,13 @@ class ValidData:
 
 
 def validate(source: Source, config: Config) -> ValidData:
-    """Check a source against the configuration, completely.
+    """Check all data of a source against the configuration.
 
     Raises:
-        DataError: anything at all is wrong; `problems` lists every problem, with the first offending rows.
+        DataError: anything is wrong; `problems` lists every problem with the first offending rows.
     """
     problems: list[str] = [*_results_among_data(config)]
-    # Without item ids there is nothing to look events up in; everything else is still checked.
+    # Without item ids, events cannot be looked up; everything else is still checked.
     items = ids = None
     dates = config.data.listed
     try:
@@ -97,7 +97,10 @@ def validate(source: Source, config: Config) -> ValidData:
 
 
 def _results_among_data(config: Config) -> Iterator[str]:
-    """Say which folders of the source would hold what this run makes, and be read with it the next time."""
+    """Yield a problem for each folder of the source that contains the results of this run.
+
+    The next run would read these results as data.
+    """
     results = config.directory.resolve()
     for name in config.data.tables:
         folder: Path | None = getattr(config.data, name)
@@ -111,7 +114,7 @@ def _results_among_data(config: Config) -> Iterator[str]:
 
 
 def columns_read(config: Config) -> list[str]:
-    """Return the raw columns of the items that a configuration reads, but for the ids."""
+    """Return the raw columns of the items that a configuration reads, except the ids."""
     title = [] if config.serving.title_column is None else [config.serving.title_column]
     dates = [] if config.data.listed is None else [config.data.listed.column]
     return [*(attribute.source_column for attribute in config.attributes), *title, *dates]
@@ -123,13 +126,13 @@ def check_items(
     attributes: Sequence[Attribute],
     title_column: str | None = None,
 ) -> pd.Series | None:
-    """Note everything that is wrong with an items table; return its ids, if it has any.
+    """Log all problems of an items table; return its ids, if it has any.
 
     Args:
-        items: as the source gives it.
-        log: takes the problems.
-        attributes: each must find its column, with values that suit its kind.
-        title_column: of `serving.title_column`; must be there too.
+        items: the items table from the source.
+        log: the log of problems.
+        attributes: the attributes, each of which needs its column, with values that suit its kind.
+        title_column: the setting `serving.title_column`, a column that must exist, too.
     """
     ids = check_item_ids(items, log)
     names = _names(items, log)
@@ -143,7 +146,7 @@ def check_items(
 
 
 def check_item_ids(items: pd.DataFrame, log: ProblemLog) -> pd.Series | None:
-    """Note what is wrong with the ids of an items table, each of which must be there once; return them."""
+    """Log problems of the ids of an items table, which must be unique; return the ids."""
     if len(items.columns) and not len(items):
         log.add("holds no rows")
     if ITEM_ID not in items:
@@ -160,7 +163,7 @@ def check_item_ids(items: pd.DataFrame, log: ProblemLog) -> pd.Series | None:
 
 
 def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: ProblemLog) -> None:
-    """Note which attributes do not find their column, or find values there that do not suit their kind."""
+    """Log attributes whose column is missing, or holds values that do not suit their kind."""
     for attribute in attributes:
         column = attribute.source_column
         if column not in items:
@@ -175,7 +178,7 @@ def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: 
 def _doubts(
     items: pd.DataFrame, known: KnownItems, attributes: Sequence[Attribute], origin: Origin
 ) -> list[str]:
-    """Tell what of ids and attributes is no error, but hardly meant so."""
+    """Return warnings about ids and attributes that are valid, but probably not intended."""
     file = Path(origin.label).name
     alike = AlikeIds()
     alike.add(known.ids)
@@ -191,5 +194,5 @@ def _doubts(
 
 
 def _names(items: pd.DataFrame, log: ProblemLog) -> list[str]:
-    """Return the names of all columns of the source, as it calls them."""
+    """Return the names of all columns in the source."""
     return log.origin.available() or [log.origin.column(c) if c == ITEM_ID else c for c in items.columns]

@@ -1,4 +1,4 @@
-"""Compare new data with those that a model was trained on."""
+"""Compare new data with the data that a model was trained on."""
 
 from m2trec_merlin.merlin_adapter import prepare_merlin
 

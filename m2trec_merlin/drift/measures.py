@@ -1,9 +1,9 @@
-"""How far apart the events of two samples are, and how far apart chance puts samples of one source.
+"""Measure how far apart the events of two samples are, and how much of it chance explains.
 
-A distribution is counted over events: what is bought often counts often. The distance of two is that of
-Jensen and Shannon to the base 2: 0 where they are equal, 1 where they have nothing in common. A small sample
-lies apart from where it was drawn, the further the more values there are; so the distance that samples of the
-same size, drawn from the training sessions, stay below in 95 of 100 draws is taken for chance.
+Distributions are counted over events, so an item that is bought often counts often. Their distance is the
+Jensen-Shannon distance to base 2: 0 if they are equal, 1 if they have nothing in common. Even a sample of the
+same source lies at a distance, which grows with the number of values. So samples as large as the new one are
+drawn from the training sessions, and the 95th percentile of their distances counts as chance.
 
 Shape legend: n items, K bins.
 """
@@ -23,24 +23,24 @@ from m2trec_merlin.drift.sample import Sample
 from m2trec_merlin.encoded import MISSING, NO_ITEM, OUT_OF_VOCABULARY, EncodedColumn, Layout
 
 _DRAWS, _CHANCE = 40, 0.95
-#: Bins that numbers fall into, of as many trained events each.
+#: Bins for numbers, each with the same number of training events.
 _BINS = 10
-#: Values of a distribution that are shown: those whose share changed most.
+#: Values shown of a distribution: those whose share changed most.
 _SHOWN = 8
-#: Items from which the direction is found in which vectors differ most.
+#: The most items used to find the direction in which vectors differ most.
 _MOST_VECTORS = 5_000
 
-#: Values behind the ids of a vocabulary; None where they are not to be named.
+#: A function from an attribute to the values of its ids; None if the values have no names.
 Names = Callable[[str], Sequence[str] | None]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Above which something counts as drift.
+    """The limits above which a difference counts as drift.
 
     Attributes:
-        distance: of a distribution, beyond what chance explains.
-        share: by which a share may have grown.
+        distance: the limit of a distribution's distance, beyond what chance explains.
+        share: the limit of a share's growth.
     """
 
     distance: float = 0.1
@@ -49,16 +49,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Difference:
-    """One comparison.
+    """The result of one comparison.
 
     Attributes:
-        what: is compared: `brand`, `session length`, ...
+        what: what is compared: `brand`, `session length`, ...
         measure: `distance`, or the name of the share.
-        trained: the share in what was trained on; 0 of a distance.
+        trained: the share in the training data; 0 for a distance.
         new: the share in the new data, or the distance.
-        chance: the distance, or what of the share, that chance explains.
-        limit: for what is left.
-        values: of a distribution, the values that changed most: name, share then, share now.
+        chance: the part of the distance or share that chance explains.
+        limit: the limit for the remainder.
+        values: the values of a distribution that changed most: name, share in training, share now.
     """
 
     what: str
@@ -71,11 +71,11 @@ class Difference:
 
     @property
     def is_drift(self) -> bool:
-        """Whether it is above its limit."""
+        """Whether the difference is above its limit."""
         return self.new - self.trained - self.chance > self.limit
 
 
-#: Counts what a sample's items or sessions fall into, float64 [K]: all of its sessions, or those drawn.
+#: Counts a sample's events or sessions per bin, float64 [K], over all sessions or those drawn.
 _Count = Callable[[Sample, np.ndarray | None], np.ndarray]
 
 
@@ -88,16 +88,16 @@ def compare_samples(
     seed: int,
     without: Collection[str] = (),
 ) -> list[Difference]:
-    """Compare two samples in everything that there is.
+    """Compare two samples: attributes, unknown items, session lengths and popularity of items.
 
     Args:
-        trained: what was trained on.
-        new: the new sessions.
-        catalogue: of the trained run.
-        names: of the values of attributes.
-        limits: for distances and shares.
-        seed: of the draws.
-        without: attributes that are not compared.
+        trained: a sample of the training sessions.
+        new: a sample of the new sessions.
+        catalogue: the catalogue of the trained run.
+        names: gives the values of an attribute's ids.
+        limits: the limits for distances and shares.
+        seed: the seed of the draws.
+        without: names of attributes that are not compared.
     """
     distance = _Distance(trained, new, limits.distance, seed)
     found = _unknown(new, catalogue, limits.share)
@@ -122,7 +122,7 @@ class _Distance:
         self.draws = [random.integers(every, size=size) for _ in range(_DRAWS)]
 
     def of(self, what: str, count: _Count, labels: Sequence[str]) -> Difference:
-        """Compare one distribution, whose bins have labels."""
+        """Compare one distribution, given how to count it and the labels of its bins."""
         then, now = count(self.trained, None), count(self.new, None)
         by_chance = [_apart(then, count(self.trained, drawn)) for drawn in self.draws]
         then, now = then / then.sum(), now / now.sum()
@@ -139,12 +139,12 @@ class _Distance:
 
 
 def _apart(then: np.ndarray, now: np.ndarray) -> float:
-    # Rounding can bring equal distributions just below 0, whose root is no number.
+    # Rounding can make the divergence of equal distributions slightly negative, and its root NaN.
     return float(np.nan_to_num(jensenshannon(then, now, 2)))
 
 
 def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[_Count, Sequence[str]]:
-    """Return how the values of an attribute are counted, and what the bins are called."""
+    """Return a function that counts the values of an attribute, and the labels of the bins."""
     size = sample.items[name].field.size
     if sample.items[name].field.layout.has_vocabulary:
 
@@ -158,7 +158,7 @@ def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[
 
     numbers = _numbers(sample.items[name])
     known = numbers(sample)
-    # What lies beyond the least and the most has bins of its own, as these may be what nearly all have.
+    # Numbers beyond the trained range have separate bins, as nearly all numbers may equal one of its ends.
     below = np.nextafter(np.float64(known.min()), -np.inf)
     shares = np.linspace(0, 1, _BINS + 1)[1:]
     edges = np.unique([below, *weighted_quantiles(known, sample.count(), shares)])
@@ -172,7 +172,7 @@ def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[
 
 
 def _numbers(column: EncodedColumn) -> Callable[[Sample], np.ndarray]:
-    """Return what gives a number for each item: itself, or where a vector lies in its main direction."""
+    """Return a function from samples to a number per item; vectors are projected on the main direction."""
     name = column.field.name
     if column.field.layout is not Layout.VECTORS:
         return lambda sample: sample.items[name].values
@@ -180,7 +180,7 @@ def _numbers(column: EncodedColumn) -> Callable[[Sample], np.ndarray]:
     direction = np.linalg.svd(few - few.mean(0), full_matrices=False)[2][0].astype(np.float64)
 
     def along(sample: Sample) -> np.ndarray:
-        # Products of equal vectors differ in the last digits, and must not fall into different bins for it.
+        # Products of equal vectors may differ in the last digits; rounding puts them into the same bin.
         lie = sample.items[name].values.astype(np.float64) @ direction
         return lie.astype(np.float32).astype(np.float64)
 
@@ -197,10 +197,11 @@ def _popularity(sample: Sample, drawn: np.ndarray | None, n_rows: int) -> np.nda
 
 
 def _unknown(new: Sample, catalogue: Catalogue, limit: float) -> list[Difference]:
-    """Compare the items that are new to the trained run with those that were to be expected.
+    """Compare the share of items that the trained run does not know with the share to expect.
 
-    Shoppers buy rare items that they did not buy before, without any change: the share of such events is
-    about that of items with a single event in training (Good 1953, "The population frequencies of species").
+    Even without drift, shoppers buy rare items that training did not see. The expected share of such events
+    is about that of items with a single event in training (Good 1953, "The population frequencies of
+    species").
     """
     events, unknown = new.count(), new.rows == NO_ITEM
     untrained = unknown | (new.rows > catalogue.n_seen)
@@ -215,7 +216,7 @@ def _unknown(new: Sample, catalogue: Catalogue, limit: float) -> list[Difference
 
 
 def _reserved(sample: Sample, name: str) -> Mapping[str, np.ndarray]:
-    """Return by item the share of its values that are missing, and that the vocabulary does not hold."""
+    """Return for each item the share of its values that are missing, and that are not in the vocabulary."""
     column = sample.items[name]
     item = np.repeat(np.arange(len(column)), column.lengths)
     return {

@@ -1,4 +1,4 @@
-"""What has drifted, as a page."""
+"""The report of a comparison as an HTML page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STYLE = (
 
 
 def to_html(drift: Drift) -> str:
-    """Return report.html."""
+    """Return the content of report.html."""
     found = "".join(f"<li>{escape(in_words(each))}</li>" for each in drift.found)
     cards = "".join(_card(each) for each in drift.differences if each.measure == "distance")
     body = (

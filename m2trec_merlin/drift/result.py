@@ -1,4 +1,4 @@
-"""What was compared, and which of it is drift."""
+"""The result of comparing new data with training data."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from m2trec_merlin.shares import percent
 
 @dataclass(frozen=True)
 class Drift:
-    """What was found.
+    """All differences between new data and the training data of a model.
 
     Attributes:
-        data: folder of the new data.
-        trained: folder of the model.
-        sessions: that are new, of those looked at.
-        trained_sessions: of training, of those looked at.
-        differences: everything that was compared.
-        page: the report.
-        not_compared: attributes whose columns the new data were made without.
+        data: the folder of the new data.
+        trained: the folder of the model.
+        sessions: the number of new sessions in the sample.
+        trained_sessions: the number of training sessions in the sample.
+        differences: the results of all comparisons.
+        page: the path of the report.
+        not_compared: attributes whose columns are not in the new data.
     """
 
     data: Path
@@ -33,18 +33,18 @@ class Drift:
 
     @property
     def found(self) -> list[Difference]:
-        """Those above their limits."""
+        """The differences above their limits."""
         return [difference for difference in self.differences if difference.is_drift]
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON has it."""
+        """Return the result as a JSON object."""
         differences = [{**asdict(each), "is_drift": each.is_drift} for each in self.differences]
         paths = {name: str(getattr(self, name)) for name in ("data", "trained", "page")}
         return {**asdict(self), **paths, "differences": differences, "drift": bool(self.found)}
 
 
 def in_words(difference: Difference) -> str:
-    """Say a difference in one sentence."""
+    """Describe a difference in one sentence."""
     if difference.measure == "distance":
         return (
             f"{difference.what}: distance {difference.new:.3f}, of which chance explains "

@@ -1,4 +1,4 @@
-"""The work of the verb `drift`: new data beside those that a run was trained on, into one folder."""
+"""The work of the verb `drift`: compare new data with a run's training data, and write the report."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from m2trec_merlin.workflows.storage import load_workflow
 
 
 def require_data(trained: Run) -> None:
-    """Check that the data are there that a run was trained on.
+    """Check that the data that a run was trained on exist.
 
     Raises:
-        ArtifactError: they are not.
+        ArtifactError: they do not.
     """
     if not (trained.data / MANIFEST).is_file():
         raise ArtifactError(
@@ -36,22 +36,20 @@ def require_data(trained: Run) -> None:
 
 
 def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress = SILENT) -> Drift:
-    """Compare the sessions of new data that a run did not have with those that it was trained on.
+    """Compare the new sessions in new data with those that a run was trained on.
 
-    New are also those with other items since, as they are to `train --from`, but not those that only lack
-    items that are no longer there.
-
-    Writes `drift/report.html` and `drift/report.json` beside the new data.
+    As for `train --from`, a session is also new if its items have changed, but not if it only lacks items
+    that no longer exist. Writes `drift/report.html` and `drift/report.json` beside the new data.
 
     Args:
-        new: whose `data/` is new.
-        trained: the run, as trained.
-        limits: of drift.
-        progress: is told what is read.
+        new: the folder of the run with the new `data/`.
+        trained: the trained run, with the settings that it was trained with.
+        limits: the limits above which a difference is drift.
+        progress: receives lines about what is read.
 
     Raises:
-        ArtifactError: data are not there.
-        NothingToDoError: none of the sessions is new.
+        ArtifactError: data are missing.
+        NothingToDoError: no session is new.
     """
     require_data(trained)
     catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
@@ -83,7 +81,7 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
 
 
 def _unread(new: RunFolder, trained: Run) -> dict[str, str]:
-    """Return the attributes whose column is not among those of the new data, and the columns."""
+    """Return the attributes whose columns are not in the new data, with these columns."""
     with reading(new.items, "data"):
         there = pq.read_schema(new.items).names
     columns = {attribute.name: attribute.source_column for attribute in trained.config.attributes}
@@ -91,7 +89,7 @@ def _unread(new: RunFolder, trained: Run) -> dict[str, str]:
 
 
 def _names(catalogue: Catalogue) -> Names:
-    """Return what stands behind the ids of a vocabulary: values, or pieces of words."""
+    """Return a function that gives the values, or pieces of words, of an attribute's ids."""
 
     def names(attribute: str) -> Sequence[str] | None:
         if attribute in catalogue.categories:

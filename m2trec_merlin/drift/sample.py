@@ -1,4 +1,4 @@
-"""Sessions of prepared data, and their items as the workflow of a trained run encodes them."""
+"""Samples of the sessions of prepared data, with items encoded by the workflow of a trained run."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from m2trec_merlin.runs.folder import ITEMS_FILE
 from m2trec_merlin.sessions import Sessions, identify
 from m2trec_merlin.workflows.items import encode_items
 
-#: Sessions that are looked at, drawn where there are more.
+#: The most sessions of a sample; if there are more, they are drawn at random.
 MOST_SESSIONS = 50_000
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Some sessions.
+    """A sample of sessions and their encoded items.
 
     Attributes:
-        sessions: their events, as positions in the items.
-        items: the items that occur, encoded.
-        rows: int64 [items], rows of the trained catalogue; NO_ITEM for items that it does not hold.
+        sessions: the sessions, whose rows are positions in `items`.
+        items: the items that occur in the sessions, encoded.
+        rows: the row of each item in the trained catalogue, int64 [items]; NO_ITEM if it is not there.
     """
 
     sessions: Sessions
@@ -46,21 +46,21 @@ class Sample:
     rows: np.ndarray
 
     def count(self, sessions: np.ndarray | None = None) -> np.ndarray:
-        """Return the events of each item in some of the sessions, int64 [items]; default: in all."""
+        """Count the events of each item in the given sessions (default: all), int64 [items]."""
         taken = self.sessions if sessions is None else self.sessions.take(sessions)
         return np.bincount(taken.rows, minlength=len(self.rows))
 
 
 @dataclass(frozen=True)
 class WholeSessions:
-    """Sessions of prepared data, each once and with all its events, however they are split.
+    """Sessions of prepared data, each once and with all its events, whatever the kind of split.
 
     Attributes:
-        data: folder that `m2trec data` wrote.
-        splits: that are read.
-        ends: the split that holds again, and to their end, sessions that `train` holds without their last
-            events; None if no split does.
-        only: items of which events are read, as if there were no others; None for all.
+        data: the folder that `m2trec data` wrote.
+        splits: the splits to read.
+        ends: the split that repeats in full the sessions that `train` holds without their last events; None
+            if the splits are not nested.
+        only: ids of the items to read, as if there were no others; None for all.
     """
 
     data: Path
@@ -70,11 +70,11 @@ class WholeSessions:
 
     @classmethod
     def of(cls, data: Path, training: bool = False) -> WholeSessions:
-        """Return all sessions of prepared data.
+        """Return the sessions of prepared data.
 
         Args:
-            data: folder that `m2trec data` wrote.
-            training: those alone that training has seen, were it only their beginnings.
+            data: the folder that `m2trec data` wrote.
+            training: whether to take only sessions that training has seen, even if only their beginnings.
 
         Raises:
             ArtifactError: there are no prepared data in the folder.
@@ -85,11 +85,11 @@ class WholeSessions:
         return cls(data, ["train"] if training else SPLITS)
 
     def hashes(self) -> np.ndarray:
-        """Return a hash of each session, its id and its items, uint64 [S]."""
+        """Return a hash of each session's id and items, uint64 [S]."""
         return np.concatenate([hashes for hashes, _, _ in self.parts()])
 
     def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield of each file hashes of its sessions, the items of all events, and lengths; none is empty."""
+        """Yield for each file the hashes of its sessions, all items, and the lengths; none is empty."""
         again = np.empty(0, np.uint64)
         if self.ends is not None:
             again = np.concatenate([id_hashes(pd.Series(ids)) for ids, _, _ in _read(self.data, self.ends)])
@@ -104,7 +104,7 @@ class WholeSessions:
                 yield identify(ids, pd.util.hash_array(items), offsets_of(lengths)), items, lengths
 
 
-#: Settings of a split, as a manifest holds them.
+#: Parses the settings of a split from a manifest.
 _SPLIT: TypeAdapter[Split] = TypeAdapter(SplitConfig)
 
 
@@ -115,14 +115,14 @@ def read_sample(
     seed: int,
     without: Sequence[int] | np.ndarray = (),
 ) -> Sample:
-    """Read sessions and their items; only those that are taken are held.
+    """Read a sample of sessions and their items; only the sample is held in memory.
 
     Args:
-        sessions: to read.
-        workflow: of the trained run.
-        catalogue: of the trained run.
-        seed: of the draw, where there are too many sessions.
-        without: hashes of sessions to leave out.
+        sessions: the sessions to read.
+        workflow: the items workflow of the trained run.
+        catalogue: the catalogue of the trained run.
+        seed: the seed of the draw, if there are too many sessions.
+        without: hashes of sessions to leave out, uint64.
     """
     taken = np.flatnonzero(~np.isin(sessions.hashes(), np.asarray(without, np.uint64)))
     if len(taken) > MOST_SESSIONS:
@@ -143,7 +143,7 @@ def read_sample(
 
 
 def _read(data: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield of each file of a split ids of its sessions, the items of all events, and lengths."""
+    """Yield for each file of a split the ids of its sessions, the items of all events, and the lengths."""
     for part in find_parts(data, split):
         events = read_part(part, [SESSION_ID, ITEM_ID])
         ids = events[SESSION_ID].astype(str).to_numpy(object)
@@ -155,7 +155,7 @@ def _read(data: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.n
 def _without_others(
     ids: np.ndarray, items: np.ndarray, lengths: np.ndarray, only: frozenset[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return sessions without the events of other items, and without those that held nothing else."""
+    """Return sessions without events of items not in `only`, dropping sessions that have no events left."""
     there = pd.Series(items).isin(only).to_numpy()
     left = np.diff(np.append(0, np.cumsum(there))[offsets_of(lengths)])
     return ids[left > 0], items[there], left[left > 0]

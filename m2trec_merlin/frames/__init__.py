@@ -1,8 +1,7 @@
-"""The seam to libraries of data frames.
+"""The interface to data frame libraries: pandas (by way of Arrow) and cuDF.
 
-An operator is handed a frame, asks `frames_of` for the functions of its library, and never looks inside.
-Pandas stands behind it, by way of Arrow, or cuDF; another library is one more class and one more line of
-the table.
+An operator receives a frame, asks `frames_of` for the functions of the frame's library, and never looks
+inside the frame. To support another library, write one more class and add it to the table below.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ def _cudf_frames() -> Frames:
     import cupy
     import rmm.mr
 
-    # From a pool of the driver: each new column would else wait for the whole device.
+    # Without the driver's memory pool, each new column would wait for the whole device.
     rmm.mr.set_current_device_resource(rmm.mr.CudaAsyncMemoryResource())
     return CudfFrames(cudf, cupy)
 
 
-#: By the package that defines a frame's class.
+#: Constructors of the implementations, by the top-level package that defines the class of a frame.
 _LIBRARIES: dict[str, Callable[[], Frames]] = {"pandas": PandasFrames, "cudf": _cudf_frames}
 
 
 @cache
 def library(package: str) -> Frames:
-    """Return the functions of a library of the table.
+    """Return the functions for frames of a library, given by its package name.
 
     Raises:
-        TypeError: it is not in the table.
-        ImportError: it is not installed.
+        TypeError: the library is not supported.
+        ImportError: the library is not installed.
     """
     if package not in _LIBRARIES:
         raise TypeError(f"frames of '{package}' are not known; accepted: {', '.join(_LIBRARIES)}")
@@ -45,9 +44,9 @@ def library(package: str) -> Frames:
 
 
 def frames_of(frame: Frame) -> Frames:
-    """Return the functions of the library that a frame belongs to.
+    """Return the functions for frames of the library that this frame belongs to.
 
     Raises:
-        TypeError: it is of no library of the table.
+        TypeError: the library is not supported.
     """
     return library(type(frame).__module__.partition(".")[0])

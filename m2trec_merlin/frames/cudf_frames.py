@@ -1,7 +1,7 @@
-"""Frames of cuDF: what is done for each row stays on the device, distinct values come to the host once.
+"""Frames of cuDF: work per row stays on the device, work per distinct value is done once on the host.
 
-So a category has the spelling, and a word the pieces, that they have on a CPU, whatever Unicode cuDF knows.
-No name of cuDF is used that RAPIDS 23.02 or 25.12 lacks, but for how a column of lists is built.
+So categories are spelled, and words are cut into pieces, exactly as on a CPU, whatever cuDF knows of Unicode.
+Only names of cuDF that both RAPIDS 23.02 and 25.12 have are used, except to build a column of lists.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from m2trec_merlin.ids import IdIndex
 
 
 class CudfFrames:
-    """Implements `Frames`.
+    """An implementation of `Frames` on cuDF.
 
     Args:
-        cudf: the module.
-        xp: CuPy.
+        cudf: the module cuDF.
+        xp: the module CuPy.
     """
 
     def __init__(self, cudf: ModuleType, xp: Any) -> None:
@@ -84,7 +84,7 @@ class CudfFrames:
         return self._once(column, lambda values: as_category(values.to_pandas().rename(name)))
 
     def split(self, column: Any, name: str, separator: str, longest: int, filler: str | None) -> Column:
-        """See `Frames.split`; a value that is no text stands for itself."""
+        """See `Frames.split`; a value that is not text is one category."""
         if not self._is_list(column):
             column = self._texts(column, name).str.split(separator)
         entries, lengths = self._flat(column)
@@ -113,7 +113,7 @@ class CudfFrames:
         return self.column(self.xp.where(usable, found, self.xp.nan))
 
     def vectors(self, column: Any, name: str, size: int) -> Column:
-        """See `Frames.vectors`; what cannot be right is left to the message of the host."""
+        """See `Frames.vectors`; invalid columns are passed to the host, which raises the error."""
         if not self._is_list(column) or column.list.leaves.dtype.kind not in "iuf":
             return self.from_host(vectors(self.to_host(column).to_pandas().rename(name), size))
         entries, lengths = self._flat(column)
@@ -154,7 +154,7 @@ class CudfFrames:
         codes, distinct = self._distinct(words)
         counts: Counter[str] = Counter()
         for word, count in zip(distinct.to_pylist(), self._counts(codes, len(distinct)), strict=True):
-            # Only the space U+0020 was split at on the device.
+            # The device split only at the space U+0020.
             for part in word.split():
                 counts[part] += count
         return dict(counts)
@@ -179,7 +179,7 @@ class CudfFrames:
 
     def number(self, column: Column) -> Column:
         """See `Frames.number`."""
-        # In some releases `factorize` numbers by first mention, in others in the order of the values.
+        # Some releases of `factorize` number values by first mention, others in sorted order.
         return self.cudf.Series(arrays.number_by_first_mention(self._distinct(column)[0], self.xp))
 
     def group(self, frame: Any, keys: Sequence[str], order: Sequence[str], values: Sequence[str]) -> Frame:
@@ -199,7 +199,7 @@ class CudfFrames:
     def last(self, column: Any, count: int) -> Column:
         """See `Frames.last`."""
         if isinstance(column.dtype.element_type, self.cudf.ListDtype):
-            # What is known of lists here are their lengths and innermost values.
+            # `_flat` gives only the innermost values and the outer lengths, so lists of lists go by the host.
             lists = self.to_host(column)
             positions, kept = arrays.last_entries(lists.offsets.to_numpy(), count)
             entries = lists.values.take(pa.array(positions))
@@ -215,16 +215,16 @@ class CudfFrames:
         return bool(self.cudf.api.types.is_string_dtype(column.dtype))
 
     def _distinct(self, column: Any) -> tuple[Array, pa.Array]:
-        """Return for each row the position of its value, -1 where missing; and the values, on the host."""
+        """Return the position of each row's value, -1 where missing, and the distinct values on the host."""
         codes, values = column.nans_to_nulls().factorize()
         return codes.astype(np.int64), values.to_arrow()
 
     def _at(self, values: np.ndarray, codes: Array, missing: float) -> Array:
-        """Return the value at each code, and another one at -1."""
+        """Return the value at each code, and `missing` for code -1."""
         return self.xp.asarray(np.append(values, values.dtype.type(missing)))[codes]
 
     def _once(self, column: Column, function: Callable[[pa.Array], pa.Array]) -> Any:
-        """Return what a function makes of each distinct value, null where missing."""
+        """Apply a function to each distinct value on the host; null where missing."""
         codes, values = self._distinct(column)
         found = function(values)
         table = self.from_host(pa.concat_arrays([found, pa.nulls(1, found.type)]))
@@ -241,7 +241,7 @@ class CudfFrames:
         return self._once(column, lambda values: as_text(values.to_pandas().rename(name)))
 
     def _words(self, column: Any, name: str) -> tuple[Any, Array]:
-        """Return what stands between spaces in texts, one text after another, and how many each has."""
+        """Return the words between spaces, one text after another, and the number of words per text."""
         texts = self._texts(column, name).fillna("")
         return texts.str.tokenize(" "), texts.str.token_count(" ").values.astype(np.int64)
 
@@ -250,7 +250,7 @@ class CudfFrames:
         return column.list.leaves, column.list.len().fillna(0).values.astype(np.int64)
 
     def _filled(self, entries: Any, lengths: Array, filler: Any) -> Column:
-        """Return lists, [filler] where one is empty."""
+        """Return entries as lists of these lengths; an empty list becomes [filler]."""
         source, filled = arrays.filled_entries(lengths, self.xp)
         entries = entries.reset_index(drop=True)
         extra = self.from_host(pa.array([filler], pa.string() if self._is_text(entries) else None))
@@ -258,12 +258,12 @@ class CudfFrames:
         return self._lists(arrays.offsets_of(filled, self.xp), extended.take(source).reset_index(drop=True))
 
     def _matrix(self, matrix: Array) -> Column:
-        """Return the lines of a matrix [n, size] as lists."""
+        """Return the rows of a matrix [n, size] as a column of lists."""
         rows, size = matrix.shape
         return self._lists(self.xp.arange(rows + 1) * size, self.cudf.Series(matrix.reshape(-1)))
 
     def _lists(self, offsets: Array, values: Any) -> Column:
-        """Return lists of values, which begin where the offsets [n + 1] say."""
+        """Return a column of lists, cut from flat values at offsets [n + 1]."""
         size, begins = len(offsets) - 1, self.cudf.Series(offsets.astype(np.int32))
         if not hasattr(self.cudf.Series, "from_pylibcudf"):
             from cudf.core.column import as_column, build_column  # RAPIDS of 2023

@@ -1,4 +1,4 @@
-"""Frames of pandas, whose columns are worked on as Arrow arrays: no Python per row."""
+"""Frames of pandas; columns are processed as Arrow arrays, without Python code per row."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from m2trec_merlin.ids import IdIndex
 
 
 class PandasFrames:
-    """Implements `Frames`."""
+    """An implementation of `Frames` on pandas."""
 
     def read(self, path: Path, columns: Sequence[str], categories: bool = False) -> pd.DataFrame:
-        """See `Frames.read`; strings that are categories are not made one by one."""
+        """See `Frames.read`; strings held as categories are not created one by one."""
         schema = pq.read_schema(path)
         strings = [name for name in columns if schema.field(name).type in (pa.string(), pa.large_string())]
         table = pq.read_table(path, columns=list(columns), read_dictionary=strings if categories else [])
-        # Integers with missing values would become floats, and ids beyond 2^53 change.
+        # Otherwise integers with missing values become floats, and ids beyond 2^53 change.
         return table.to_pandas(integer_object_nulls=True, split_blocks=categories)
 
     def read_values(self, path: Path, column: str) -> np.ndarray:
@@ -128,7 +128,7 @@ class PandasFrames:
 
     def tokens(self, column: Column, name: str, encode: EncodeTexts, longest: int, missing: int) -> Column:
         """See `Frames.tokens`."""
-        # Only the space U+0020 splits; what else counts as white space is left to the tokenizer.
+        # Split only at the space U+0020; the tokenizer handles all other white space.
         words = pc.split_pattern(as_text(_series(column).rename(name)), " ")
         distinct = pc.dictionary_encode(words.flatten())
         ids, starts, sizes = encode(distinct.dictionary)
@@ -175,7 +175,7 @@ class PandasFrames:
 
 
 def number_runs(ids: pd.Series) -> np.ndarray | None:
-    """Number runs of equal ids; None where an id has several runs, or is null."""
+    """Number runs of equal ids 0, 1, 2, ...; None if an id has several runs or an id is null."""
     codes = ids.cat.codes if isinstance(ids.dtype, pd.CategoricalDtype) else ids
     values = codes.to_numpy()
     begins = np.append(True, values[1:] != values[:-1])[: len(values)]
@@ -186,7 +186,7 @@ def number_runs(ids: pd.Series) -> np.ndarray | None:
 
 
 def list_column(offsets: np.ndarray, values: np.ndarray | pa.Array) -> pd.api.extensions.ExtensionArray:
-    """Return lists as a pandas array that Arrow holds, without an object per list."""
+    """Return lists as a pandas array backed by Arrow, without a Python object per list."""
     entries = values if isinstance(values, pa.Array) else pa.array(values)
     lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries)
     return pd.arrays.ArrowExtensionArray(lists)  # type: ignore[attr-defined]  # unknown to pandas-stubs
@@ -212,7 +212,7 @@ def _frame(frame: Frame) -> pd.DataFrame:
 
 
 def _own(values: np.ndarray) -> np.ndarray:
-    """Return values that may be written to, as torch wants them; those of Arrow may not."""
+    """Return writeable values, copied if need be: torch wants them, but arrays from Arrow are read-only."""
     return values if values.flags.writeable else values.copy()
 
 

@@ -1,4 +1,4 @@
-"""The files of a catalogue beside its rows: layouts, display table, vocabularies.
+"""Write the files of a catalogue besides its rows: layouts, display table and vocabularies.
 
 `m2trec_merlin.catalogue` describes the format.
 """
@@ -27,7 +27,7 @@ from m2trec_merlin.errors import DataError
 def write_vocabularies(
     workflow: Workflow, attributes: Sequence[Attribute], catalogue: Path
 ) -> dict[str, Field]:
-    """Write `schema.json` and `vocabularies/` of a fitted items workflow; return what it encodes to."""
+    """Write `schema.json` and `vocabularies/` of a fitted items workflow; return the fields by attribute."""
     folder = catalogue / VOCABULARIES
     folder.mkdir()
     fields = {a.name: a.write_vocabulary(workflow, folder) for a in attributes}
@@ -38,12 +38,12 @@ def write_vocabularies(
 
 
 def arrow_schema(fields: Sequence[Field], id_type: pa.DataType) -> pa.Schema:
-    """Return the columns of encoded items: `item_id`, then one per attribute."""
+    """Return the Arrow schema of encoded items: `item_id`, then one column per attribute."""
     return pa.schema([pa.field(ITEM_ID, id_type), *(pa.field(f.name, f.arrow_type) for f in fields)])
 
 
 def write_display(items: pa.Table, config: Config, path: Path) -> None:
-    """Write what a person reads of each item: id, title, and the raw attributes to filter by."""
+    """Write the table that people read: id, title, and the raw attributes to filter by."""
     display = {ITEM_ID: items.column(ITEM_ID), "title": _titles(items, config)}
     for attribute in config.attributes:
         if attribute.is_shown:

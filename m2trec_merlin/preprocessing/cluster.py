@@ -1,4 +1,4 @@
-"""Where the work runs: in this process by default, on a Dask cluster on request."""
+"""Run NVTabular in this process (the default) or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.merlin_adapter import WORKER_ENVIRONMENT, dask_client_for_merlin
 from m2trec_merlin.preprocessing.places import require_place, workers_of
 
-#: No dashboard, and no warning where workers are slow to stop after their work is done.
+#: No dashboard, and no warnings about workers that are slow to stop.
 _QUIET: dict[str, Any] = {"dashboard_address": None, "silence_logs": logging.ERROR}
 
 
 @contextmanager
 def open_cluster(dask: str | None, gpus: Sequence[str] = ()) -> Iterator[Client | None]:
-    """Make NVTabular run where `dask` says, for the length of the block.
+    """Make NVTabular run where `dask` says, within the block.
 
     Args:
         dask: None (this process, one thread), `local:N` (N processes on this machine), or the address of a
             scheduler such as `tcp://10.0.0.5:8786`, whose workers see the same files and have this package.
-        gpus: of this machine, as CUDA_VISIBLE_DEVICES names them; processes of `local:N` take one each.
+        gpus: names of this machine's GPUs, as in CUDA_VISIBLE_DEVICES; each process of `local:N` uses one.
 
     Yields:
         The client, or None in this process.
 
     Raises:
-        ConfigError: `dask` is none of these.
+        ConfigError: `dask` is not understood.
         M2TRecError: the scheduler does not answer.
     """
     with _connect(dask, gpus) as client, dask_client_for_merlin(client):
@@ -52,7 +52,7 @@ def _connect(dask: str | None, gpus: Sequence[str]) -> Any:
 
 @contextmanager
 def _start_local(workers: int, gpus: Sequence[str]) -> Iterator[Client]:
-    # The environment of a worker must be set before it starts: it imports Merlin ahead of our own modules.
+    # A worker's environment must be set before it starts, because it imports Merlin before our modules.
     environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
     with (
         dask_settings.set(environment),
@@ -65,7 +65,7 @@ def _start_local(workers: int, gpus: Sequence[str]) -> Iterator[Client]:
 
 
 class _LocalCluster(LocalCluster):  # type: ignore[misc]
-    """Gives each worker a GPU, if there are any: the part of dask-cuda's cluster that is needed here."""
+    """A cluster that gives each worker one GPU, if there are any, as dask-cuda's cluster does."""
 
     def __init__(self, gpus: Sequence[str], **settings: Any) -> None:
         self._gpus = gpus

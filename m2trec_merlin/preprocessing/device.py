@@ -1,4 +1,4 @@
-"""Where the workflows run: cuDF on a GPU, or pandas."""
+"""Choose where the workflows run: with cuDF on a GPU, or with pandas."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from m2trec_merlin.merlin_adapter import teach_merlin
 
 
 def choose_preprocessing_device(wanted: str) -> ChosenDevice:
-    """Return the device for `auto`, `cpu` or `cuda`, and why.
+    """Return the device for `auto`, `cpu` or `cuda`, with the reason.
 
     Raises:
-        ConfigError: `cuda` is wanted, and cuDF or a GPU is missing.
+        ConfigError: `cuda` is wanted, but cuDF or a GPU is missing.
     """
     return choose("preprocessing", wanted, lacks)
 
 
 def frames_on(device: str) -> Frames:
-    """Return the library of frames for `cpu` or `cuda`; on `cuda`, Merlin is taught what its frames are.
+    """Return the functions for frames on `cpu` or `cuda`; for `cuda`, Merlin is taught cuDF's frames.
 
     Raises:
-        ConfigError: cuDF or a GPU is missing, on a Dask worker for instance.
+        ConfigError: cuDF or a GPU is missing, for instance on a Dask worker.
     """
     if device == "cpu":
         return library("pandas")
@@ -36,9 +36,9 @@ def frames_on(device: str) -> Frames:
 
 
 def gpus() -> list[str]:
-    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
+    """Return the names of the GPUs that this process may use, as in CUDA_VISIBLE_DEVICES.
 
-    To be asked where a GPU was chosen: CuPy counts them.
+    Call this only if a GPU was chosen, because CuPy counts them.
     """
     if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
         return [name.strip() for name in visible.split(",")]
@@ -48,7 +48,7 @@ def gpus() -> list[str]:
 
 
 def lacks() -> str | None:
-    """Return what preprocessing on a GPU lacks, None if nothing."""
+    """Return what is missing for preprocessing on a GPU, or None."""
     try:
         import cupy
     except ImportError:
@@ -57,6 +57,6 @@ def lacks() -> str | None:
         if not cupy.cuda.runtime.getDeviceCount():
             return "CuPy finds no GPU"
         import cudf  # noqa: F401
-    except Exception as error:  # of the driver's errors, each release has classes of its own
+    except Exception as error:  # each release has other classes for errors of the driver
         return f"cuDF cannot use a GPU here ({type(error).__name__}: {error})"
     return None

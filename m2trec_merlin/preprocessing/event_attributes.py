@@ -1,4 +1,4 @@
-"""The part of the sessions workflow that encodes attributes of events, fitted on those of training."""
+"""Prepare and save the part of the sessions workflow that encodes attributes of events."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from m2trec_merlin.preprocessing.starting import start_from
 from m2trec_merlin.runs.folder import EVENTS_WORKFLOW
 from m2trec_merlin.workflows.storage import save_workflow
 
-#: What the manifest calls the sizes of vocabularies of events.
+#: The manifest's name for the sizes of vocabularies of event attributes.
 EVENT_VOCABULARIES = "event_vocabularies"
 
 
 def start_events(workflow: Workflow, attributes: Sequence[Attribute], start: Path | None) -> None:
-    """Make a sessions workflow ready to be fitted.
+    """Make a sessions workflow ready to be fitted on training events.
 
     Args:
-        workflow: from `sessions_workflow`, its schema fitted.
-        attributes: of events.
-        start: where an earlier run saved such a workflow, whose vocabularies are extended.
+        workflow: a workflow from `sessions_workflow`, its schema fitted.
+        attributes: the attributes of events.
+        start: folder of an earlier run's workflow whose vocabularies are extended, if any.
 
     Raises:
         ArtifactError: the earlier workflow has other attributes.
@@ -36,8 +36,8 @@ def start_events(workflow: Workflow, attributes: Sequence[Attribute], start: Pat
 
 
 def save_events(workflow: Workflow, attributes: Sequence[Attribute], output: Path) -> list[Field]:
-    """Save a fitted sessions workflow into the folder of sessions; return what attributes are encoded to."""
+    """Save a fitted sessions workflow into the folder of sessions; return the fields of the attributes."""
     save_workflow(workflow, attributes, output / EVENTS_WORKFLOW)
     with TemporaryDirectory() as vocabularies:
-        # Of items they are written for people; of events nobody is shown any.
+        # Vocabularies of items are kept for people to read; those of events are shown nowhere.
         return [attribute.write_vocabulary(workflow, Path(vocabularies)) for attribute in attributes]

@@ -24,16 +24,16 @@ def fit_workflow(
     columns: Sequence[str],
     workers: Workers = ALONE,
 ) -> Workflow:
-    """Do what `nvtabular.Workflow.fit` does, without a Dask dataframe.
+    """Fit a workflow like `nvtabular.Workflow.fit`, but without a Dask dataframe.
 
     Args:
-        workflow: of operators that are `FittedByParts`, or need no fitting.
-        parts: Parquet files.
-        columns: to read of them.
-        workers: that read the parts.
+        workflow: a workflow whose operators are `FittedByParts` or need no fitting.
+        parts: Parquet files to fit on.
+        columns: names of the columns to read.
+        workers: the workers that read the parts.
 
     Returns:
-        The workflow.
+        The fitted workflow.
 
     Raises:
         TypeError: an operator can only be fitted on a Dask dataframe.
@@ -64,7 +64,7 @@ def fit_workflow(
 
 
 def fit_part(nodes: Sequence[Any], source: str, columns: Sequence[str], device: str) -> list[Any]:
-    """Return what one part says to the operator of each node."""
+    """Return the statistics of one part for the operator of each node."""
     frame = frames_on(device).read(Path(source), columns)
     results = []
     for node in nodes:

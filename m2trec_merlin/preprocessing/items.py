@@ -1,4 +1,4 @@
-"""Fit the items workflow on the items of training, and encode all items into the catalogue."""
+"""Fit the items workflow on items that occur in training, and encode all items into the catalogue."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ def build_catalogue(
     """Fit the items workflow and write `catalogue/` and `items_workflow/`.
 
     Args:
-        config: its attributes, and the title column of `serving`.
+        config: the configuration; attributes and `serving.title_column` are used.
         data: folder that `m2trec data` wrote.
         output: folder to write into.
-        workers: that encode parts of it; they must see `output`.
-        start: folder of an earlier items workflow, whose vocabularies are extended.
+        workers: the workers that encode the parts; they must see `output`.
+        start: folder of an earlier items workflow whose vocabularies are extended, if any.
 
     Raises:
         ArtifactError: the earlier workflow has other attributes.
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
-        MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
+        MissingDependencyError: the encoder for attributes of kind `sentence` is not installed.
     """
     items, told = _order_items(config, data, workers.progress)
     _require_fit(items, config.attributes, data / ITEMS_FILE)
@@ -107,12 +107,12 @@ def _require_fit(items: pa.Table, attributes: Sequence[Attribute], path: Path) -
 
 
 def workflow_columns(attributes: Sequence[Attribute]) -> list[str]:
-    """Return the columns of the raw items that the workflow reads, each once."""
+    """Return the distinct columns of the raw items that the workflow reads."""
     return list(dict.fromkeys([ITEM_ID, *(a.source_column for a in attributes)]))
 
 
 def _order_items(config: Config, data: Path, progress: Progress) -> tuple[pa.Table, dict[str, np.ndarray]]:
-    """Return the items in the order of the catalogue, and what sessions tell of each, by column."""
+    """Return the items in the order of the catalogue, and columns derived from sessions, such as counts."""
     with reading(data / ITEMS_FILE, "data"):
         items = pq.read_table(data / ITEMS_FILE)
     index = IdIndex(items.column(ITEM_ID).to_pandas())
@@ -125,7 +125,7 @@ def _order_items(config: Config, data: Path, progress: Progress) -> tuple[pa.Tab
         (known, KNOWN_COUNT, KNOWN_RECENT_COUNT),
     ):
         told[count] = count_events(events, index)
-        # Sessions that a column divides are read as being in order, as `valid_share_of_train` does.
+        # If a column names the splits, sessions are taken to be in order, as for `valid_share_of_train`.
         if (recent := count_recent(events, index, split.is_named)) is not None:
             told[recent_count] = recent
     if LISTED in items.column_names:
@@ -146,7 +146,7 @@ def _write_parts(items: pa.Table, n_seen: int, folder: Path, size: int) -> list[
 
 
 def encode_part(workflow: Workflow, source: str, target: str, schema: pa.Schema, device: str = "cpu") -> None:
-    """Encode one file of raw items into another, with exactly the columns and types of `schema`."""
+    """Encode a file of raw items into another file with exactly the columns and types of `schema`."""
     frames = frames_on(device)
     frame = workflow.transform(frames.read(Path(source), workflow.input_schema.column_names))
     columns = [frames.to_host(frame[name]).cast(schema.field(name).type) for name in schema.names]

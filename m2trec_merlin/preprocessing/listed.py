@@ -1,7 +1,7 @@
-"""Which items were listed so late that training had hardly time to see them sell.
+"""Find items that were listed too late for training to see them sell.
 
-Most items that never sold are dead stock, and are recommended seldom. An item that was listed last night
-never sold either, which says nothing of it: in a mixture it has a weight of its own (`neighbours.pasts`).
+Most items that never sold are dead stock, and are rarely recommended. An item that was listed last night
+never sold either, but for another reason: in a mixture it has a separate weight (`neighbours.pasts`).
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from m2trec_merlin.preprocessing.recent import event_times
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.shares import percent
 
-#: Share of the items that sold which may be listed only after the last event: more is no date of listing.
+#: If more than this share of the sold items is listed after the last event, the dates are not those of
+#: listing.
 _ODD = 0.05
 
 
 def newly_listed(events: Events, since: np.ndarray, counts: np.ndarray, progress: Progress) -> np.ndarray:
     """Tell which items count as newly listed, bool [items].
 
-    They never sold, and since they were listed an average item sold less than once: fewer events came after
-    than items sold in training.
+    These are items that never sold and were listed so late that an average item has sold less than once since
+    then: there were fewer events since than there are items that sold in training.
 
     Args:
-        events: of training, which have times.
-        since: datetime64 [items], when each was listed; NaT where that is not known.
-        counts: int64 [items], occurrences in training.
-        progress: is told how many they are, or that the dates are none of listing.
+        events: the training events, which must have times.
+        since: time of listing of each item, datetime64 [items]; NaT if unknown.
+        counts: occurrences of each item in training, int64 [items].
+        progress: receives the number of such items, or that the dates are not those of listing.
     """
     sold, moments = counts > 0, since.astype("datetime64[us]")
     if not sold.any():

@@ -1,4 +1,4 @@
-"""The interaction files that `m2trec data` writes: where they are, and which items they hold."""
+"""Find and read the files of interactions that `m2trec data` writes, and count their items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from m2trec_merlin.runs.folder import INTERACTIONS, PARTS
 
 
 def find_parts(data: Path, split: str) -> list[Path]:
-    """Return the part files of a split in order.
+    """Return the part files of a split, in order.
 
     Raises:
         ArtifactError: there are none.
@@ -33,11 +33,12 @@ def find_parts(data: Path, split: str) -> list[Path]:
 
 @dataclass(frozen=True)
 class Events:
-    """Events of part files; one part is read at a time.
+    """The events of part files, read one part at a time.
 
     Attributes:
-        parts: in the order of the source.
-        go_on: parts in which sessions of `parts` may go on: longer there, they are read there alone.
+        parts: part files in the order of the source.
+        go_on: part files that may repeat sessions of `parts` with more events; such sessions are read only
+            from here.
     """
 
     parts: Sequence[Path]
@@ -45,7 +46,7 @@ class Events:
 
     @cached_property
     def _elsewhere(self) -> np.ndarray:
-        """Hashes of sessions, which are small, rising, uint64 [n]."""
+        """Sorted hashes of the sessions in `go_on`, uint64 [n]; hashes take less memory than ids."""
         found = [np.unique(id_hashes(read_part(part, [SESSION_ID])[SESSION_ID])) for part in self.go_on]
         return np.unique(np.concatenate(found))
 
@@ -64,7 +65,7 @@ class Events:
 
 
 def count_events(events: Events, items: IdIndex) -> np.ndarray:
-    """Return the number of events of each of `items`."""
+    """Return the number of events of each item, int64 [items]."""
     counts = np.zeros(len(items), dtype=np.int64)
     for part in events.read([ITEM_ID]):
         counts += count_ids(part[ITEM_ID], items)
@@ -72,13 +73,13 @@ def count_events(events: Events, items: IdIndex) -> np.ndarray:
 
 
 def count_ids(ids: pd.Series, items: IdIndex) -> np.ndarray:
-    """Return how often each of `items` is among ids, int64 [items]; other ids are not counted."""
-    # The first bin takes other ids.
+    """Return how often each item occurs among ids, int64 [items]; other ids are not counted."""
+    # The first bin counts the other ids.
     return np.bincount(items.find(ids) + 1, minlength=len(items) + 1)[1:]
 
 
 def read_part(part: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a part file; columns of strings become pandas categories, so that no string is made per event."""
+    """Read a part file; strings become pandas categories, which avoids a Python string per event."""
     with reading(part, "data"):
         frame: pd.DataFrame = PandasFrames().read(part, columns, categories=True)
     return frame

@@ -1,4 +1,4 @@
-"""Where the work can run, as `--dask` says it; apart from `cluster.py`, which brings Dask along."""
+"""Parse the option `--dask`; separate from `cluster.py`, which imports Dask."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 
 from m2trec_merlin.errors import ConfigError
 
-#: More is no machine, but a slip of the keyboard.
+#: A greater number is a typing error.
 _MOST_WORKERS = 1024
 
 
 def require_place(dask: str | None) -> None:
-    """Check what says where NVTabular runs.
+    """Check the value of `--dask`, which says where NVTabular runs.
 
     Raises:
         ConfigError: it is neither None, nor `local:N`, nor the address of a scheduler.
@@ -26,6 +26,6 @@ def require_place(dask: str | None) -> None:
 
 
 def workers_of(dask: str) -> int | None:
-    """Return N of `local:N`."""
+    """Return N of `local:N`; None for anything else."""
     match = re.fullmatch(r"local:(\d{1,9})", dask, re.ASCII)
     return int(match[1]) if match else None

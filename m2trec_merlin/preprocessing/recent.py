@@ -1,4 +1,4 @@
-"""How often items occur among the last events of training: seasons and offers change what sells."""
+"""Count how often items occur among the last training events: seasons and offers change what sells."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ RECENT = 0.1
 
 
 def count_recent(events: Events, items: IdIndex, in_order: bool) -> np.ndarray | None:
-    """Return how many of the last events are of each item, int64 [items]; None where time is not known.
+    """Return how many of the last events each item has, int64 [items]; None if the order is not known.
 
-    Events of the moment at which the last ones begin are all among them.
+    If several events share the time at which the last ones begin, all of them count.
 
     Args:
-        events: of training, or what else is known.
-        items: to count.
+        events: the events of training, or all events that are known when serving.
+        items: index of the items to count.
         in_order: whether events without a timestamp are in order of time.
     """
     if all(TIMESTAMP in pq.read_schema(part).names for part in [*events.parts, *events.go_on]):
@@ -43,13 +43,13 @@ def count_recent(events: Events, items: IdIndex, in_order: bool) -> np.ndarray |
 
 
 def event_times(events: Events) -> Iterator[np.ndarray]:
-    """Yield the times of each part in microseconds, int64."""
+    """Yield the times of the events of each part in microseconds, int64."""
     for part in events.read([TIMESTAMP]):
         yield part[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)
 
 
 def _numbers(events: Events) -> Iterator[np.ndarray]:
-    """Yield the numbers of the events of each part in the order of the source, int64."""
+    """Yield for each part the numbers of its events in the order of the source, int64."""
     before = 0
     for part in events.read([ITEM_ID]):
         yield np.arange(before, before + len(part))

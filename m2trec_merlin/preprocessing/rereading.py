@@ -1,4 +1,4 @@
-"""Attributes of the events of one run as another run encodes them, for models that are compared."""
+"""Encode the event attributes of one run with the workflow of another run, to compare their models."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ from m2trec_merlin.workflows.storage import read_learned
 def encode_again(run: Run, catalogue: Catalogue, split: str, by: Run) -> EncodedItems:
     """Return the attributes of a split's events, in the order of its sessions, as another run encodes them.
 
-    What is made of times is made anew: to that run, events of items that it does not know have not been.
+    Columns derived from times are computed again without the events of items that the other run does not
+    know. The result is empty if the other run has no event attributes.
 
     Args:
-        run: whose events they are.
-        catalogue: of that run.
-        split: of its sessions.
-        by: preprocessed; empty if its events have no attributes.
+        run: the run that the events belong to.
+        catalogue: the catalogue of this run.
+        split: the split of the sessions.
+        by: the other run, preprocessed.
 
     Raises:
-        ArtifactError: the run lacks an attribute that the other one reads, or reads it otherwise.
+        ArtifactError: the run lacks an attribute that the other one reads, or reads it differently.
     """
     if not by.config.event_attributes:
         return {}
@@ -70,7 +71,7 @@ def encode_again(run: Run, catalogue: Catalogue, split: str, by: Run) -> Encoded
 
 
 def _made_again(part: Path, columns: EventColumns, catalogue: Catalogue, target: Path) -> Path:
-    """Write a part whose derived columns are those of the events whose items a catalogue knows."""
+    """Write a part whose derived columns are computed from events of items in a catalogue only."""
     with reading(part, "data"):
         events = pd.read_parquet(part)
     known = catalogue.rows_of(events[ITEM_ID].tolist()) != NO_ITEM

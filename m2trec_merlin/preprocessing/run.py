@@ -1,4 +1,4 @@
-"""The verb `preprocess`: data/ becomes preprocessed/, by the two NVTabular workflows."""
+"""The verb `preprocess`: turn data/ into preprocessed/ with the two NVTabular workflows."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from m2trec_merlin.preprocessing.starting import Prepared
     from m2trec_merlin.preprocessing.workers import Workers
 
-#: Of what the files mean: raised when those that were written before no longer fit the code.
+#: Version of the files' format: raised when earlier files no longer fit the code.
 FORMAT = 3
-#: What the manifest calls the earlier result that this one started from.
+#: The manifest's name for the earlier result that this one started from.
 START = "start"
 
 
@@ -40,18 +40,18 @@ def preprocess(
     """Turn data/ into preprocessed/: the catalogue, the fitted items workflow and the sessions.
 
     Args:
-        config: of the run.
+        config: the run's configuration.
         dask: where NVTabular runs: None for this process, `local:N`, or the address of a Dask scheduler.
-        force: do it again even where the result is already there.
-        progress: is told each part of the work, and what came out.
-        earlier: a run to go on from: its vocabularies are extended, and sessions are cut as they were there.
+        force: whether to do it again even if the result is current.
+        progress: receives each part of the work, and a summary of the result.
+        earlier: a run to continue from: its vocabularies are extended, and sessions are cut to its length.
 
     Returns:
         The folder preprocessed/. It appears complete or not at all.
 
     Raises:
-        ArtifactError: `m2trec data` has not run, or ran with other settings; nothing can be written there, or
-            another process is at work there; the earlier run is no start for this one.
+        ArtifactError: `m2trec data` has not run, or ran with other settings; the folder cannot be written, or
+            another process works on it; this run cannot continue from the earlier one.
         ConfigError: `dask` is not understood.
         DataError: the items do not fit the attributes.
     """
@@ -78,7 +78,7 @@ def preprocess(
 
 
 def preprocess_items(config: Config, dask: str | None = None, progress: Progress = SILENT) -> Path:
-    """Do the first half of `preprocess`, replacing what is there; `preprocess_sessions` completes it."""
+    """Do the first half of `preprocess`, replacing any earlier result; `preprocess_sessions` completes it."""
     run = Run(config)
     require_place(dask)
     with _at_work(run) as inputs, atomic_directory(run.preprocessed) as output:
@@ -92,7 +92,7 @@ def preprocess_sessions(config: Config, dask: str | None = None, progress: Progr
     """Do the second half of `preprocess`.
 
     Raises:
-        ArtifactError: the first half has not run, or it ran on other data or settings.
+        ArtifactError: the first half has not run, or ran on other data or settings.
     """
     run = Run(config)
     require_place(dask)
@@ -174,7 +174,7 @@ def _summarise(target: Path, progress: Progress) -> None:
 
 @contextmanager
 def _at_hand(run: Run, dask: str | None, progress: Progress) -> Iterator[Workers]:
-    # Imported here: NVTabular takes seconds, which nobody should wait for who asks for --help.
+    # Imported here, because importing NVTabular takes seconds, which --help should not.
     progress.say("starting NVTabular" + (f" on Dask, {dask}" if dask else ""))
     from m2trec_merlin.preprocessing.cluster import open_cluster
     from m2trec_merlin.preprocessing.device import choose_preprocessing_device, gpus

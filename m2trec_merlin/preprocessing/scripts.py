@@ -1,7 +1,7 @@
-"""`python workflows/items.py` and `python workflows/sessions.py`: each workflow by itself.
+"""`python workflows/items.py` and `python workflows/sessions.py`: run each workflow by itself.
 
-Together they do what `m2trec preprocess` does, in a Merlin container for instance, where the rest of this
-package need not be installed.
+Together they do the work of `m2trec preprocess`, for instance in a Merlin container, where this package need
+not be installed.
 """
 
 from __future__ import annotations

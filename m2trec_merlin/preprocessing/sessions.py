@@ -35,7 +35,7 @@ from m2trec_merlin.sessions import IS_TARGET, Sessions, event_metadata
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
 from m2trec_merlin.workflows.storage import read_learned
 
-#: What is told of each split.
+#: Names of the counts of each split.
 _COUNTED = ("sessions", "events", "unknown_items_dropped")
 
 
@@ -47,20 +47,20 @@ def build_sessions(
     workers: Workers = ALONE,
     start: Prepared | None = None,
 ) -> dict[str, Any]:
-    """Write the sessions of each split, in rows of a finished catalogue.
+    """Write the sessions of each split, as rows of a finished catalogue.
 
     Args:
-        config: `data.min_session_length` and `data.max_session_length` are used.
+        config: the configuration; event attributes and the settings of `data` about sessions are used.
         data: folder that `m2trec data` wrote.
         catalogue: folder that `build_catalogue` wrote.
         output: folder to write `train`, `valid` and `test` into.
-        workers: that write the parts.
-        start: of an earlier run, whose vocabularies are extended. Training sessions are cut to the same
-            length; without one as configured, or as the data suggest.
+        workers: the workers that write the parts.
+        start: results of an earlier run, whose vocabularies are extended; training sessions are cut to its
+            length. Without it, they are cut as configured, or as the data suggest.
 
     Returns:
-        For each split: sessions, events, and events of unknown items, which were dropped; of training also
-        the length that sessions were cut to, and the sizes of vocabularies of events.
+        For each split, the numbers of sessions, of events, and of dropped events of unknown items; for
+        training also the length that sessions were cut to, and the sizes of vocabularies of events.
 
     Raises:
         ArtifactError: the earlier run has other attributes of events.
@@ -94,7 +94,7 @@ def build_sessions(
                 read_learned(workflow, output / EVENTS_WORKFLOW)
             folder = output / split
             folder.mkdir(parents=True)
-            # Whole tasks of our own, one a part: with a Merlin Dataset, each would carry the graph of all.
+            # One task of our own per part: with a Merlin Dataset, each task would carry the graph of all.
             shared, write = delayed(workflow), delayed(write_part)
             names = [(str(part), str(folder / part.name)) for part in parts]
             tasks = [write(shared, *each, workers.device, fields, targets) for each in names]
@@ -123,19 +123,19 @@ def write_part(
     """Write the sessions of one part of the interactions.
 
     Args:
-        workflow: from `sessions_workflow`, its schema fitted.
+        workflow: a workflow from `sessions_workflow`, its schema fitted.
         source: file of events.
-        target: file of sessions.
+        target: file of sessions to write.
         device: `cpu` or `cuda`.
-        fields: what attributes of events are encoded to.
-        targets: the column that tells which events may be targets, if there is one.
+        fields: fields of the encoded attributes of events.
+        targets: name of the column that tells which events may be targets, if there is one.
 
     Returns:
-        How many sessions and events were written, how many events of unknown items were dropped, and how many
-        prefixes have a target.
+        The numbers of sessions and events written, of events of unknown items dropped, and of prefixes that
+        have a target (0 without `targets`).
 
     Raises:
-        DataError: no event is of a known item.
+        DataError: no event has a known item.
     """
     frames = frames_on(device)
     with reading(Path(source), "data"):
@@ -155,7 +155,7 @@ def write_part(
     for column in targets:
         lists = frames.to_host(sessions[f"{column}_list"])
         table = table.append_column(IS_TARGET, lists.cast(pa.list_(pa.bool_())))
-    # Session ids hardly repeat: a dictionary of them is only thrown away.
+    # Session ids hardly repeat, so a dictionary of them would be built in vain.
     repeated = ["row", *(field.name for field in fields if field.layout is Layout.IDS)]
     table = table.replace_schema_metadata(event_metadata(fields))
     pq.write_table(table, target, use_dictionary=[f"{name}.list.element" for name in repeated])

@@ -1,4 +1,4 @@
-"""What a run takes over of an earlier one, so that it can go on from the weights that were trained there."""
+"""Take over vocabularies and session length of an earlier run, to continue from its trained weights."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences
 from m2trec_merlin.workflows.storage import SETTINGS, learning_operators
 
-#: What the manifest of `preprocess` calls the length that training sessions were cut to.
+#: The manifest's name for the length that training sessions were cut to.
 LONGEST_SESSION = "max_session_length"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What an earlier run prepared.
+    """The results of an earlier run's preprocessing that another run continues from.
 
     Attributes:
         workflow: folder of its items workflow, whose vocabularies are extended.
-        events: the same of attributes of events.
-        longest: events that training sessions were cut to.
-        identity: tells it from other results.
+        events: folder of its workflow for event attributes, whose vocabularies are extended.
+        longest: the most events of its training sessions.
+        identity: value that identifies this result, for manifests.
     """
 
     workflow: Path
@@ -38,16 +38,16 @@ class Prepared:
 
     @classmethod
     def of(cls, earlier: Run, run: Run, made_by: int) -> Prepared:
-        """Return what a run takes over of an earlier one.
+        """Return the results of an earlier run that a run can continue from.
 
         Args:
-            earlier: preprocessed.
-            run: that is to start from it.
-            made_by: the format of what `preprocess` writes.
+            earlier: the earlier run, preprocessed.
+            run: the run to start from it.
+            made_by: the current `FORMAT` of `preprocess`.
 
         Raises:
-            ArtifactError: it is the same run, or nothing to start from: not preprocessed, by another version,
-                or with sessions of another length.
+            ArtifactError: both are the same run, the earlier one is not preprocessed, or by another version,
+                its sessions have another length, or only one of the two has event attributes.
         """
         if earlier.preprocessed.resolve() == run.preprocessed.resolve():
             raise ArtifactError(
@@ -76,12 +76,12 @@ class Prepared:
 
 
 def start_from(workflow: Workflow, attributes: Sequence[Attribute], directory: Path) -> None:
-    """Have the next fitting of a workflow extend what a saved one learned: every id keeps its value.
+    """Make the next fitting of a workflow extend what a saved one learned: every id keeps its value.
 
     Args:
-        workflow: from `items_workflow` or `sessions_workflow`, its schema fitted.
-        attributes: that it was composed of.
-        directory: where `save_workflow` wrote the other one.
+        workflow: a workflow from `items_workflow` or `sessions_workflow`, its schema fitted.
+        attributes: the attributes that it was composed of.
+        directory: folder of the saved workflow.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the saved workflow has other attributes.

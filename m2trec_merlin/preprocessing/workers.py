@@ -1,4 +1,4 @@
-"""Who works on the parts of a table: this process, or the workers of a Dask cluster."""
+"""Compute tasks on the parts of a table: in this process, or on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from m2trec_merlin.progress import SILENT, Progress
 
 @dataclass(frozen=True)
 class Workers:
-    """Those of one result.
+    """The workers that make one result.
 
     Attributes:
-        client: of the cluster, which must see the same files; None for this process.
-        device: of their frames, `cpu` or `cuda`.
-        progress: is told how far they are.
+        client: client of a cluster, which must see the same files; None for this process.
+        device: device of the frames, `cpu` or `cuda`.
+        progress: receives the number of finished tasks.
     """
 
     client: Client | None = None
@@ -28,7 +28,7 @@ class Workers:
     def run(self, tasks: Sequence[Any], label: str) -> list[Any]:
         """Compute Dask tasks and return their results in order.
 
-        In this process one task is computed at a time, so no more than one part is in memory.
+        In this process, tasks are computed one at a time, so at most one part is in memory.
         """
         self.progress.advance(label, 0, len(tasks))
         if self.client is None:
@@ -43,5 +43,5 @@ class Workers:
         return list(self.client.gather(futures))
 
 
-#: This process, on the CPU, without a word.
+#: This process, on the CPU, without progress.
 ALONE = Workers()

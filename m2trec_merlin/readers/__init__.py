@@ -15,12 +15,12 @@ from m2trec_merlin.readers.tables import TablesData
 
 __all__ = ["DEFAULT_SOURCE", "PATHS", "AnyData", "DataSettings", "Origin", "Source"]
 
-#: All readers. A new one is a module of its own and a name in this line.
+#: The settings of all readers. To add one, write a module and add its class here.
 AnyData = Annotated[
     CompleteJourneyData | DigineticaData | SyntheticData | TablesData, Field(discriminator="source")
 ]
 
 DEFAULT_SOURCE = "complete_journey"
 
-#: Settings of `data` that are paths, whatever the source.
+#: Names of all settings of `data` that are paths, for any source.
 PATHS = tuple(path for reader in get_args(get_args(AnyData)[0]) for path in reader.paths)

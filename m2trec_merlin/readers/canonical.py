@@ -1,9 +1,9 @@
-"""The two canonical tables, and how raw values become theirs.
+"""The two canonical tables, and the conversion of raw ids.
 
 `interactions`: session_id and item_id (int64 or text, as in the source), position (int64, 0, 1, 2, ... within
-a session) and, where the source has times, timestamp; of `data.targets` whether the event may be a target
-(bool), and the raw columns of event attributes under the names of these. A session's events lie side by side.
-`items`: item_id and the raw attribute columns, one row per item; of `data.listed` since when it is listed.
+a session) and, if the source has times, timestamp; with `data.targets`, whether the event may be a target
+(bool); and the raw columns of event attributes, named after these. A session's events are adjacent.
+`items`: item_id and the raw attribute columns, one row per item; with `data.listed`, when it was listed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ SPLITS = ("train", "valid", "test")
 
 
 def normalise_ids(values: pd.Series) -> pd.Series:
-    """Return ids as Int64 if the source holds whole numbers, else as text; missing and blank ones are null.
+    """Return ids as Int64 if the source holds whole numbers, else as text; missing and blank ids are null.
 
-    Whole numbers that became floats because some ids are missing count as whole numbers, and the decimal 7.00
-    is 7. Digits held as text stay text ("007" is not 7), and so do decimals and unsigned 64-bit numbers,
-    which may not fit.
+    Whole numbers that became floats because some ids are missing count as whole numbers. Digits held as text
+    stay text ("007" is not 7). Decimals and unsigned 64-bit numbers become text, as they may not fit; the
+    decimal 7.00 is "7".
     """
     whole = pd.api.types.is_integer_dtype(values) or (
         pd.api.types.is_float_dtype(values)
@@ -55,10 +55,9 @@ def has_fractions(values: pd.Series) -> np.ndarray:
 
 
 def digits_to_integers(ids: pd.Series) -> pd.Series:
-    """Return text ids as Int64 if every one is a whole number in usual writing, 12, or as 12.0 is.
+    """Return text ids as Int64 if all of them are whole numbers, written as 12 or 12.0.
 
-    CSV files have no types, and programs make decimals of whole numbers with gaps, in some files and not in
-    others.
+    CSV files have no types, and programs write whole numbers as decimals in files where some are missing.
     """
     present = ids.dropna().astype(str)
     if len(present) and present.str.fullmatch(r"(?:0|-?[1-9][0-9]{0,17})(?:\.0)?").all():
@@ -67,9 +66,10 @@ def digits_to_integers(ids: pd.Series) -> pd.Series:
 
 
 def without_zero_fractions(ids: pd.Series) -> pd.Series:
-    """Return texts such as 12.0 as 12: programs make decimals of whole numbers with gaps, which CSV keeps."""
+    """Replace texts such as 12.0 by 12: programs write whole numbers with gaps as decimals to CSV."""
     if pd.api.types.infer_dtype(ids, skipna=True) not in ("string", "empty"):
-        # Files of CSV and of Parquet side by side: numbers with a fraction are left among the texts.
+        # CSV and Parquet files side by side give texts and numbers in one column; numbers are left as they
+        # are.
         is_text = ids.map(lambda value: isinstance(value, str))
         return ids.where(~is_text, without_zero_fractions(ids[is_text]))
     texts = pa.array(ids, pa.string(), from_pandas=True)
@@ -80,7 +80,7 @@ def without_zero_fractions(ids: pd.Series) -> pd.Series:
 
 
 class KnownItems:
-    """The ids of the items table, to be looked up whatever type a session writes them in."""
+    """A look-up of ids in the items table, whatever type the interactions hold them in."""
 
     def __init__(self, item_ids: pd.Series) -> None:
         ids = item_ids.dropna().drop_duplicates()
@@ -91,9 +91,9 @@ class KnownItems:
         return len(self.ids)
 
     def positions(self, item_ids: pd.Series) -> np.ndarray:
-        """Return the place of each id in `ids`, int64; -1 where it is missing or unknown.
+        """Return the position of each id in `ids`, int64; -1 if it is missing or unknown.
 
-        Where all known ones are whole numbers, the text 12.0 is 12.
+        If all known ids are whole numbers, the text 12.0 means 12.
         """
         if self.ids.dtype == np.int64 and item_ids.dtype == object:
             item_ids = without_zero_fractions(item_ids)

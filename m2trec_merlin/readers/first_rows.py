@@ -1,4 +1,4 @@
-"""Items where no table describes them: rows of events say what their items are."""
+"""Derive the items table from the events, where no other table describes the items."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from m2trec_merlin.columns import as_text
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.files.table_file import TableFile
 
-#: Rows that are held together at least before those that say less are let go.
+#: Rows collected, at least, before the less complete ones are dropped.
 _TOGETHER = 100_000
 
 
 def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Return a row of each id, in the order of the file; the index is the row number.
+    """Return one row per id, in the order of the file; the index is the row number.
 
-    It is the first one, or the first that has more of the columns. What later rows say otherwise, such as the
-    price of another day, is not known when an item comes up.
+    It is the first of those rows that have values in the most columns. Later values, such as the price of
+    another day, are ignored, because they are not known when the item first occurs.
 
     Args:
-        file: the events.
-        ids: column of ids; rows without one are passed over.
-        columns: to return, with that of the ids among them or not.
+        file: file of events.
+        ids: name of the column of ids; rows without an id are skipped.
+        columns: names of the columns to return; the column of ids is always included.
 
     Raises:
         DataError: see `TableFile.blocks`.
@@ -40,7 +40,7 @@ def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFram
 
 
 def rows_saying_most(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
-    """Return of each id in a column the first row of those that have the most values, in their order."""
+    """Return for each id the first of its rows with the most values, in the order of the rows."""
     named, values = normalise_ids(rows[ids]), sum(_are_said(rows[name]) for name in rows)
     known = pd.DataFrame({"id": named, "values": values}, index=rows.index)
     known = known[named.notna()].sort_values("values", ascending=False, kind="stable")
@@ -48,7 +48,7 @@ def rows_saying_most(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
 
 
 def _are_said(values: pd.Series) -> np.ndarray:
-    """Tell which values are there, int; blank texts are not."""
+    """Return 1 for values that are present and 0 for missing ones and blank texts, int64."""
     if pd.api.types.infer_dtype(values, skipna=True) != "string":
         return values.notna().to_numpy(np.int64)
     return as_text(values).is_valid().to_numpy(zero_copy_only=False).astype(np.int64)

@@ -1,9 +1,9 @@
-"""Gather each session's events, wherever they stand in the source, in bounded memory.
+"""Gather the events of each session from anywhere in the source, in bounded memory.
 
 Up to a limit, rows are grouped in memory. Beyond it they go through two rounds of temporary files: by a hash
-of the session id, so that one file holds all of a session; then by the row of the session's first event, so
-that sessions come out in the order in which they begin in the source. The result does not depend on the
-limit. Memory holds one chunk or one hash file, about a 256th of the events.
+of the session id, so that one file holds all events of a session; then by the row of the session's first
+event, so that sessions are returned in the order in which they begin in the source. The result does not
+depend on the limit. Memory holds one chunk or one hash file, about a 256th of the events.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.spelling import text_of_id
 
 _HASH_FILES = 256
-#: Events that a session is taken to have when a number of sessions is turned into a number of rows.
+#: Events assumed per session, to convert a number of sessions to a number of rows.
 _EVENTS_PER_SESSION = 20
 _ROW, _FIRST = "__row", "__first_row"
 
 
 class GroupedSessions:
-    """Whole sessions out of rows in any order; iterates as often as asked, reading the source once.
+    """An iterable of chunks of whole sessions from rows in any order; the source is read only once.
 
     Args:
-        read_rows: returns blocks of rows with a `session_id` column; the index is the row number.
-        chunk_sessions: sessions per chunk, at most; also bounds the rows held in memory.
+        read_rows: function that returns blocks of rows with a `session_id` column, indexed by row number.
+        chunk_sessions: the most sessions per chunk; also bounds the rows held in memory.
     """
 
     def __init__(self, read_rows: Callable[[], Iterable[pd.DataFrame]], chunk_sessions: int) -> None:
@@ -71,7 +71,7 @@ class GroupedSessions:
         if held:
             _flush(held, Path(folder.name), flushed)
         self._sort_by_first_row(Path(folder.name))
-        # Rows that cannot be read end this before it is done, and are met again by whoever asks next.
+        # Set last: if a row cannot be read, the next iteration starts again and raises the same error.
         self._folder = folder
 
     def _sort_by_first_row(self, folder: Path) -> None:
@@ -91,7 +91,7 @@ def _flush(blocks: list[pd.DataFrame], folder: Path, number: int) -> None:
 
 
 def cut_sessions(events: pd.DataFrame, chunk_sessions: int) -> Iterator[pd.DataFrame]:
-    """Cut a frame, in which sessions lie side by side, into frames of at most `chunk_sessions` sessions."""
+    """Cut a frame of whole sessions, each in adjacent rows, into frames of at most `chunk_sessions`."""
     if events.empty:
         return
     edges = [*run_starts(_session_codes(events))[::chunk_sessions], len(events)]
@@ -100,7 +100,7 @@ def cut_sessions(events: pd.DataFrame, chunk_sessions: int) -> Iterator[pd.DataF
 
 
 def _session_codes(rows: pd.DataFrame) -> np.ndarray:
-    # A missing id is a session of its own here: the validation wants to see its rows.
+    # Rows with a missing id are kept as a session, so that the validation reports them.
     return numbered(normalise_ids(rows[SESSION_ID]))[0]
 
 
@@ -131,9 +131,9 @@ def _to_arrow(rows: pd.DataFrame) -> pa.Table:
 
 
 def _of_one_type(values: pd.Series) -> pd.Series:
-    """Return values as texts, or lists of texts, where Arrow has no type for all of them.
+    """Return values as texts, or lists of texts, if Arrow has no common type for them.
 
-    It has none for whole numbers beside decimals; as texts they say the same.
+    This happens for whole numbers beside decimals; their texts mean the same.
     """
     try:
         pa.array(values, from_pandas=True)

@@ -1,4 +1,4 @@
-"""Events of items that nobody described, where they may be left out: how many, and why perhaps."""
+"""Leave out events of unknown items, where this is allowed, and report how many and a possible reason."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.problems import SHOWN
 
-#: Ids of items with which one that is unknown is compared.
+#: The most ids of items that an unknown id is compared with.
 _COMPARED = 10_000
 
 
 @dataclass
 class LeftOut:
-    """Events left out because `drop_unknown_items` asks for it.
+    """Counts of the events left out because of `drop_unknown_items`.
 
     Attributes:
-        seen: all events, those that stay included.
-        unknown: events of items that are not known.
-        missing: events that name no item.
-        example: of an unknown item, and what is near it.
+        seen: number of all events, including those that stay.
+        unknown: number of events of unknown items.
+        missing: number of events without an item id.
+        example: phrase that names an unknown id, and a similar known one.
     """
 
     seen: int = 0
@@ -33,7 +33,7 @@ class LeftOut:
     example: str = ""
 
     def drop(self, rows: pd.DataFrame, known: KnownItems) -> pd.DataFrame:
-        """Count the events of items that are not known, and return the others."""
+        """Count the events without a known item, and return the others."""
         ids = normalise_ids(rows[ITEM_ID])
         missing = ids.isna().to_numpy()
         unknown = (known.positions(ids) < 0) & ~missing
@@ -49,7 +49,7 @@ class LeftOut:
         return rows[~(unknown | missing)]
 
     def notices(self, items: str) -> list[str]:
-        """Return what to tell of them."""
+        """Return messages about the events left out."""
         reasons = {f"their items are not in {items}, {self.example}": self.unknown}
         reasons["they name no item"] = self.missing
         return [

@@ -1,4 +1,4 @@
-"""Ids that are hardly meant as they are written: nearly those of an item, or with what nobody sees."""
+"""Find ids that are probably mistakes: almost equal to another id, or with invisible characters."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import pyarrow.compute as pc
 
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
-#: Of these the ways below change capital letters at most: nearly all ids of nearly all shops.
+#: Ids in which the ways below change nothing but capital letters: nearly all ids of nearly all shops.
 _PLAIN = re.compile(r"[A-Za-z1-9][A-Za-z0-9_-]*")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
-#: Share of ids from which on others that are nearly the same are no chance.
+#: Share of ids above which almost equal ones are no coincidence.
 _NOTABLE = 0.01
-#: Rows that are no items, such as a sum below the others, and ids that are needed to say so.
+#: Rows that may be no items, such as a sum at the end, and the fewest ids needed to say so.
 _FEW, _MANY = 1, 30
-#: White space at an end, or the same characters as Arrow's expressions write them.
+#: White space at an end, or the characters of `_UNSEEN` in the syntax of Arrow's expressions.
 _ODD = r"^[\s\pZ]|[\s\pZ]$|[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
-#: Texts in quotation marks, behind one, or in a formula: so exports keep spreadsheets from taking 007 for 7.
+#: Texts in quotation marks, after one, or in a formula: exports protect 007 from spreadsheets like this.
 _IN_MARKS = re.compile(r"""\A(?:=?(["'])(.*)\1|'(.*))\Z""", re.DOTALL)
 _MARKED = r"""^=?".*"$|^'"""
 
-#: Ways to write an id that a person may take for the same, the least ones first.
+#: Normalisations that a person may take to leave an id the same, the smallest changes first.
 _WAYS: dict[str, Callable[[str], str]] = {
     "white space at its ends": str.strip,
     "characters that nobody sees": lambda text: _UNSEEN.sub("", text).strip(),
@@ -41,11 +41,11 @@ _WAYS: dict[str, Callable[[str], str]] = {
 
 
 def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
-    """Say by what the first of some unknown ids that nearly is a known one differs from it; else nothing.
+    """Describe how the first unknown id that is almost a known one differs from it; empty if there is none.
 
     Args:
-        unknown: a few ids.
-        known: all that there are.
+        unknown: a few unknown ids.
+        known: all known ids.
     """
     texts = [str(each) for each in unknown]
     if not texts:
@@ -58,7 +58,7 @@ def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
 
 
 def doubt_of(ids: Iterable[object]) -> str:
-    """Say that some ids hold what nobody sees or means, with the first of them; nothing if none does."""
+    """Return a warning with an example if ids hold invisible characters or quotation marks, else ""."""
     return _doubt_of(_texts(ids))
 
 
@@ -78,7 +78,7 @@ def _doubt_of(texts: pa.StringArray) -> str:
 
 
 def doubt_of_items(ids: Iterable[object]) -> str:
-    """Say the same of ids of items, which requests name, and that some are hardly items."""
+    """Return the warning of `doubt_of` for ids of items, or one about rows that are probably no items."""
     texts = _texts(ids)
     if odd := _doubt_of(texts):
         return f"{odd}, and requests must write them so"
@@ -90,9 +90,9 @@ def doubt_of_items(ids: Iterable[object]) -> str:
 
 
 class AlikeIds:
-    """Counts the ids of one column that are nearly another one of it, chunk by chunk.
+    """Count, chunk by chunk, the ids of a column that are almost equal to another one.
 
-    Ids that differ by white space, what nobody sees or quotation marks are told by `doubt_of`.
+    Differences in white space, invisible characters and quotation marks are left to `doubt_of`.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class AlikeIds:
         self._example: tuple[str, str] | None = None
 
     def add(self, ids: Iterable[object]) -> None:
-        """Take distinct ids, which are compared among themselves."""
+        """Add a chunk of distinct ids, which are compared with each other."""
         texts = _texts(ids)
         self._ids += len(texts)
         folded = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
@@ -113,7 +113,7 @@ class AlikeIds:
             self._example = table["text"][table["folded"] == one["folded"]].iloc[0], one["text"]
 
     def doubt(self) -> str:
-        """Say that many ids differ from another one by what a person may take for the same, if they do."""
+        """Return a warning with an example if many ids are almost equal to another one, else ""."""
         if self._example is None or self._alike <= _NOTABLE * self._ids:
             return ""
         one, other = self._example

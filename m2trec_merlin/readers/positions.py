@@ -1,6 +1,6 @@
-"""Numbers that order events: exact, whatever type they come in, each value by itself.
+"""Parse the numbers that order events exactly, whatever their type; each value is parsed by itself.
 
-Floats tell whole numbers apart up to 2^53 only. Numbers of events, and times in nanoseconds, are beyond.
+Floats distinguish whole numbers only up to 2^53; event numbers and times in nanoseconds can be greater.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from m2trec_merlin.columns import is_number, to_arrow
 from m2trec_merlin.readers.files.raw_types import to_pandas
 
-#: Texts of so many characters are different numbers as floats, too.
+#: Different numbers in texts of at most so many characters stay different as floats.
 _EXACT_AS_FLOAT = 15
-#: A number with more digits is none that counts or measures anything.
+#: The most digits of a number; longer ones count or measure nothing.
 _LONGEST = 40
 
 _WHOLE = r"^[+-]?\d{1,19}(\.0*)?$"
@@ -26,11 +26,11 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?
 
 
 def parse_positions(values: pd.Series) -> pd.Series:
-    """Return what orders a session's events as numbers that compare exactly.
+    """Parse positions of events as numbers that compare exactly.
 
     Returns:
-        numbers in the type of their column, or int64; objects (whole numbers as int, others as Decimal) where
-        none of the machine's types holds them all. Null where there is no finite number.
+        Numbers in the type of the column; for texts, int64 or float64 if that is exact. Otherwise objects:
+        whole numbers as int, others as Decimal. Null where there is no finite number.
     """
     kind = values.dtype
     if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
@@ -45,7 +45,7 @@ def parse_positions(values: pd.Series) -> pd.Series:
 
 
 def parse_whole_numbers(values: pd.Series) -> pd.Series:
-    """Return whole numbers exactly; null for everything else. See `parse_positions` for the types."""
+    """Parse whole numbers exactly; null for anything else. See `parse_positions` for the types."""
     numbers = parse_positions(values)
     if numbers.dtype == object:
         return numbers.where(numbers.map(lambda number: isinstance(number, int)))
@@ -53,14 +53,14 @@ def parse_whole_numbers(values: pd.Series) -> pd.Series:
 
 
 def order_keys(positions: pd.Series) -> np.ndarray:
-    """Return numbers without nulls as keys to sort by, which NumPy compares exactly."""
+    """Return sort keys for positions without nulls, which NumPy compares exactly."""
     if positions.dtype == object:
         return np.unique(positions.to_numpy(), return_inverse=True)[1]
     return np.asarray(positions, positions.dtype.type)
 
 
 def _machine_numbers(texts: pa.Array) -> pd.Series | None:
-    """Return texts of numbers as int64 or float64 where that loses nothing, else None."""
+    """Return texts of numbers as int64 or float64 if that is exact, else None."""
     if pc.all(pc.match_substring_regex(texts, _WHOLE)).as_py():
         try:
             whole = pc.replace_substring_regex(texts, r"^\+|\.0*$", "").cast(pa.int64())

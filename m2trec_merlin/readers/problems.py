@@ -1,4 +1,4 @@
-"""What is wrong with a table, gathered until everything was looked at."""
+"""Collect all problems of a table, to report them together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.source import Origin
 
-#: Rows named per problem; the rest are counted.
+#: Rows shown per problem; the others are only counted.
 SHOWN = 5
 
 
@@ -26,9 +26,9 @@ class _Problem:
 
 
 class ProblemLog:
-    """Collects problems of one table, over any number of chunks.
+    """A collector of the problems of one table, over any number of chunks.
 
-    The same problem in many rows is one entry: a count and the first offending rows.
+    The same problem in many rows is one entry, with a count and the first rows.
     """
 
     def __init__(self, origin: Origin) -> None:
@@ -37,7 +37,7 @@ class ProblemLog:
         self._of_rows: dict[tuple[str, str], _Problem] = {}
 
     def add(self, text: str) -> None:
-        """Note a problem of the table as a whole, once."""
+        """Add a problem of the table as a whole, if it was not added before."""
         line = f"{self.origin.label}: {text}"
         if line not in self._general:
             self._general.append(line)
@@ -45,14 +45,14 @@ class ProblemLog:
     def add_rows(
         self, column: str, what: str, values: pd.Series, wrong: np.ndarray | pd.Series, hint: str = ""
     ) -> None:
-        """Note a problem of some rows.
+        """Add a problem of some rows.
 
         Args:
-            column: canonical or source name.
+            column: the name of the column, canonical or in the source.
             what: the problem, as a statement about a value: "is missing", "is not a number".
-            values: the column; its index holds row numbers of the source.
-            wrong: bool, which rows have the problem.
-            hint: what to do about it.
+            values: the column, indexed by the row numbers of the source.
+            wrong: mask of the rows that have the problem, bool.
+            hint: advice on how to fix it.
         """
         offending = values[np.asarray(wrong, dtype=bool)]
         if offending.empty:
@@ -63,7 +63,7 @@ class ProblemLog:
             problem.rows.append(self.origin.locate(int(str(row))) + _show(value))
 
     def messages(self) -> list[str]:
-        """Return one line per problem, in the order in which they were met."""
+        """Return one line per problem, in the order in which they were found."""
         lines = list(self._general)
         for (column, what), problem in self._of_rows.items():
             count = f"{problem.count:,} row{'s' if problem.count != 1 else ''}"
@@ -75,7 +75,7 @@ class ProblemLog:
 
 
 def describe_missing_column(column: str, available: Iterable[str], needed_for: str = "") -> str:
-    """Say that a column is not there, which ones are, and which one was perhaps meant."""
+    """Return a message that a column is missing, which ones there are, and which one may be meant."""
     names = [str(name) for name in available]
     lowered = {name.strip().lower(): name for name in names}
     close = difflib.get_close_matches(column.strip().lower(), lowered, n=1)
@@ -83,13 +83,13 @@ def describe_missing_column(column: str, available: Iterable[str], needed_for: s
     if not close and any(map(looks_like_a_value, names)):
         meant = "; is the first line a row? It must name the columns"
     purpose = f", which {needed_for}" if needed_for else ""
-    # What nobody sees, such as blanks at the ends of a name, is seen in quotation marks.
+    # Quotation marks make blanks at the ends of a name and unprintable characters visible.
     listed = ", ".join(n if n and n == n.strip() and n.isprintable() else repr(n) for n in names)
     return f"no column '{column}'{purpose}; there are {listed or 'none'}{meant}"
 
 
 def looks_like_a_value(name: str) -> bool:
-    """Tell whether what should be the name of a column is a number, a date or a time."""
+    """Tell whether the name of a column is a number, a date or a time."""
     return re.fullmatch(r"-?\d+([.,:-]\d+)*", name.strip()) is not None
 
 

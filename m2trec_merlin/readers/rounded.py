@@ -1,6 +1,6 @@
-"""Numbers that have lost digits before they came here, so that one stands for several.
+"""Find numbers that lost digits in the source, so that different ones became equal.
 
-Floats hold whole numbers up to a size only, and spreadsheets write long ones as 4.00638E+12.
+Floats hold whole numbers exactly only up to a limit, and spreadsheets write long ones as 4.00638E+12.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from m2trec_merlin.columns import to_arrow
 
 _SHORT_FLOATS = ("float16", "float32")
 
-#: What to do about each.
+#: Hints on how to fix rounded ids and rounded positions.
 ID_HINT = "decimals and numbers such as 4.00638E+12 stand for several ids: write whole numbers or text"
 ORDER_HINT = "rounded, several events have the same one: write all digits, or 64-bit numbers in Parquet"
 
 #: A number with an exponent, as programs write it: always with a sign.
 _WITH_EXPONENT = r"^\s*[+-]?[0-9]([.,][0-9]+)?[eE]\+[0-9]+\s*$"
-#: As spreadsheets do: six digits at most, of twelve and more. Programs write as many as a float has.
+#: A number with an exponent as spreadsheets write it: at most six digits, of twelve or more.
 _BY_SPREADSHEET = r"^\s*[+-]?[0-9]([.,][0-9]{1,5})?[eE]\+(1[1-9]|[2-9][0-9])\s*$"
 
 
 def are_rounded_ids(values: pd.Series) -> np.ndarray:
-    """Tell which values are no ids, since several whole numbers are written so, bool."""
+    """Tell which values cannot be ids because they stand for several whole numbers, bool."""
     if values.dtype == object:
         big = [isinstance(value, float) and abs(value) >= _exact_below(np.float64) for value in values]
         return np.array(big, bool) | _match(values, _WITH_EXPONENT)
@@ -34,9 +34,9 @@ def are_rounded_ids(values: pd.Series) -> np.ndarray:
 
 
 def are_rounded_positions(values: pd.Series) -> np.ndarray:
-    """Tell which numbers or times of events were rounded by a program that gave them too few digits, bool.
+    """Tell which positions or times of events a program has rounded to too few digits, bool.
 
-    Doubles pass: what they round is finer than clocks are.
+    Doubles pass, because their rounding is finer than any clock.
     """
     if values.dtype == object:
         return _match(values, _BY_SPREADSHEET)
@@ -50,7 +50,7 @@ def _are_inexact(floats: pd.Series) -> np.ndarray:
 
 
 def _exact_below(kind: np.dtype | type) -> float:
-    """Return up to where a float holds every whole number."""
+    """Return the limit below which a type of floats holds every whole number."""
     return 2.0 ** (np.finfo(kind).nmant + 1)
 
 

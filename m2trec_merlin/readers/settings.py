@@ -1,4 +1,4 @@
-"""What the section `data` holds whatever the source: the split, and which sessions count."""
+"""The settings of `data` that all sources share: the split, and which sessions count."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from m2trec_merlin.sections import MANY, Name, Section
 
 
 class Split(Section):
-    """How sessions are divided: what others need to know of a kind; `data/splits.py` has what it does."""
+    """Base of the settings of all kinds of splits; `data/splits.py` implements the kinds."""
 
     kind: str
 
-    #: Whether a column of the interactions names the split of each session, in the order of time.
+    #: Whether a column of the interactions names the split of each session; their order is that of time.
     is_named: ClassVar[bool] = False
     #: Whether each event needs a time.
     needs_times: ClassVar[bool] = False
-    #: Whether ids of sessions have to be whole numbers.
+    #: Whether ids of sessions must be whole numbers.
     needs_whole_ids: ClassVar[bool] = False
-    #: Whether the splits hold sessions of training again, with the events that were kept from it.
+    #: Whether the held-out splits repeat the training sessions, with the events that training must not see.
     is_nested: ClassVar[bool] = False
-    #: What helps where a split is empty, by its name.
+    #: Hints for an empty split, by its name.
     hints: ClassVar[Mapping[str, str]] = {}
 
 
 class SplitByColumn(Split):
-    """The interactions carry the split: `train`, `valid`, `test`."""
+    """A column of the interactions names the split: `train`, `valid` or `test`."""
 
     is_named: ClassVar[bool] = True
     hints: ClassVar[Mapping[str, str]] = {"valid": "valid_share_of_train takes sessions from training"}
@@ -60,7 +60,7 @@ class _Shares(Split):
 
 
 class SplitByTime(_Shares):
-    """The last sessions in time are held out, by the time of their first event."""
+    """The last sessions, by the time of their first event, are held out."""
 
     needs_times: ClassVar[bool] = True
     hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
@@ -71,7 +71,7 @@ class SplitByTime(_Shares):
 
 
 class SplitByHash(_Shares):
-    """A stable hash of the session id decides; equal on every machine."""
+    """A stable hash of the session id decides, the same on every machine."""
 
     kind: Literal["hash"]
 
@@ -101,9 +101,9 @@ class SplitByModulus(Split):
 
 
 class LeaveOneOut(Split):
-    """Of each session the last event is for the test, the one before it for validation.
+    """The last event of each session is for the test, the one before it for validation.
 
-    Needs `evaluation.prefixes: last`, as training sees the events before.
+    Needs `evaluation.prefixes: last`, because training sees all earlier events.
     """
 
     is_nested: ClassVar[bool] = True
@@ -117,7 +117,7 @@ SplitConfig = Annotated[
 
 
 class Targets(Section):
-    """Which events may be targets, in training, validation and test; all events are read as context."""
+    """Which events may be targets in training, validation and test; all events serve as context."""
 
     column: Name = Field(description="column of the interactions that tells")
     values: list[Name] = Field(min_length=1, description="of the events that may be targets")
@@ -131,7 +131,7 @@ class Targets(Section):
 
 
 class ListingDates(Section):
-    """Since when items are listed: one that came late in training is no dead stock if it never sold."""
+    """Since when items are listed: an item listed late in training that never sold is no dead stock."""
 
     column: Name = Field(description="column of the items that tells")
     time_format: Name = Field(
@@ -164,13 +164,13 @@ class DataSettings(Section):
     listed: ListingDates | None = Field(None, description="since when items are listed; default: not known")
     chunk_sessions: int = Field(200_000, ge=1, le=MANY, description="sessions held in memory at a time")
 
-    #: Settings that are paths, relative to the configuration file. Where data lie does not change them.
+    #: Settings that are paths, relative to the configuration file; moving the data changes no result.
     paths: ClassVar[tuple[str, ...]] = ()
-    #: Those of them of which, where they are folders, all that is below is read.
+    #: Those of `paths` that may be folders, which are then read with all their subfolders.
     tables: ClassVar[tuple[str, ...]] = ()
-    #: What to do about events of items that the items table lacks.
+    #: Hint for events of items that the items table lacks.
     left_out_hint: ClassVar[str] = "leave these events out"
-    #: What to do about times that cannot be read.
+    #: Hint for times that cannot be read.
     times_hint: ClassVar[str] = "the years 1678 to 2261 can be read"
 
     @property
@@ -180,20 +180,19 @@ class DataSettings(Section):
 
     @property
     def items_dialect(self) -> Dialect:
-        """How a table of items is written, as CSV."""
+        """The dialect of the items table, if it is CSV."""
         return Dialect(options=None)
 
     def without_effect(self) -> list[str]:
-        """Say which settings change nothing beside the others, a line each."""
+        """Return one message for each setting that has no effect because of other settings."""
         return []
 
     def open(self, seed: int, more: Mapping[str, str] | None = None) -> Source:
-        """Return the reader, which has read nothing yet.
+        """Create the reader; this reads nothing yet.
 
         Args:
-            seed: of everything that it draws at random.
-            more: columns of the interactions that are wanted besides: what chunks call them -> what the
-                source does.
+            seed: seed of everything that the reader draws at random.
+            more: further columns of the interactions to read: name in the chunks -> name in the source.
         """
         raise NotImplementedError
 

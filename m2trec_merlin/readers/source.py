@@ -1,4 +1,4 @@
-"""The seam between raw data and everything else: what a reader provides."""
+"""The interface of readers of raw data."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def _count_from_one(row: int) -> str:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a canonical table comes from, in the words that its owner knows.
+    """The origin of a canonical table, for messages in terms that the owner of the data knows.
 
     Attributes:
-        label: file, folder or data set.
-        columns: canonical name -> name in the source, for each column that the source is to provide.
-        locate: tells a person where row number `n` of the source is: the index of what was read, from 0.
-        available: returns the names of all columns that the source has; empty if it has just these.
+        label: name of the file, folder or data set.
+        columns: canonical name -> name in the source, for each column that the source should provide.
+        locate: function that describes the place of a row in the source, given its index in what was read.
+        available: function that returns the names of all columns of the source; empty if it has just these.
     """
 
     label: str
@@ -30,7 +30,7 @@ class Origin:
     available: Callable[[], list[str]] = field(default=list)
 
     def column(self, name: str) -> str:
-        """Return what the source calls a canonical column."""
+        """Return the name of a canonical column in the source."""
         return self.columns.get(name, name)
 
 
@@ -39,35 +39,35 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call the data in messages."""
+        """The name of the data in messages."""
         ...
 
     @property
     def time_format(self) -> str:
-        """How `timestamp` is written; see `parse_timestamps`."""
+        """The format of `timestamp`; see `parse_timestamps`."""
         ...
 
     @property
     def items_origin(self) -> Origin:
-        """Where the items come from."""
+        """The origin of the items."""
         ...
 
     @property
     def interactions_origin(self) -> Origin:
-        """Where the interactions come from."""
+        """The origin of the interactions."""
         ...
 
     @property
     def notices(self) -> list[str]:
-        """What the reader left out on purpose, for the user to see; complete after reading."""
+        """Messages about what the reader left out on purpose; complete after reading."""
         ...
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return all items: `item_id` and raw columns, as they stand. The index is the source's row number.
+        """Return all items: `item_id` and raw columns, unchanged, indexed by the source's row number.
 
         Args:
-            columns: the raw columns that are needed; those that the source lacks are left out, for the
-                validation to report, and there may be others. Default: all.
+            columns: names of the raw columns needed; default: all. Columns that the source lacks are left
+                out, for the validation to report. Other columns may be returned, too.
 
         Raises:
             DataError: the table cannot be read at all.
@@ -75,13 +75,12 @@ class Source(Protocol):
         ...
 
     def interactions(self) -> Iterator[pd.DataFrame]:
-        """Yield events in chunks of whole sessions, a session's events side by side, values as they stand.
+        """Yield chunks of whole sessions, each session's events adjacent, with unchanged values.
 
-        Columns are session_id, item_id and, where the source has them, position, timestamp and split, and
-        those that were asked for besides (`DataSettings.open`). The index is the source's row number. Can be
-        called again, and yields the same events in the same order, whatever the size of the chunks. A column
-        that the source lacks is left out, for the validation to report; without session_id, chunks are any
-        rows.
+        Columns are session_id, item_id, the further ones asked for (`DataSettings.open`) and, if the source
+        has them, position, timestamp and split. The index is the source's row number. Each call yields the
+        same events in the same order, whatever the size of the chunks. Columns that the source lacks are left
+        out, for the validation to report; without session_id, chunks hold arbitrary rows.
 
         Raises:
             DataError: the table cannot be read at all.
@@ -89,9 +88,9 @@ class Source(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Return what changes when the data do: sizes and times of files, versions of packages.
+        """Return a fingerprint that changes with the data: sizes and times of files, versions of packages.
 
-        Equal for equal data, in a form that JSON keeps. Never raises: what is missing is left out, and the
-        reading reports it.
+        It can be stored as JSON, and is equal for equal data. Never raises: missing files are left out, and
+        reported when they are read.
         """
         ...

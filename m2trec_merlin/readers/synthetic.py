@@ -1,19 +1,19 @@
 """Synthetic sessions in which metadata predicts the next item: for tests, and for scaling to any size.
 
 Each session walks through categories. The next event stays in the category of the last one with probability
-`stay`, and otherwise moves to the category after it; within a category, items are drawn by a Zipf law. So the
-best guess for the next category is the current one, right with probability `stay`, and no id is needed to
-know it: title, category, tags and picture all tell the category of an item.
+`stay`, and otherwise moves to the following category; within a category, items are drawn by a Zipf law. So
+the best guess for the next category is the current one, right with probability `stay`. No id is needed for
+it: title, category, tags and picture all reveal the category of an item.
 
-With the options of `configs/scale.yaml`, items have the shape of the paper's Home Depot data: categories on
-several levels, brands with a manufacturer each, colours, long titles, and popularity that falls by a Zipf law
-over categories as well as within them. Sessions are drawn in blocks, each from a random stream of its own, so
-memory does not depend on their number.
+With the options of `configs/scale.yaml`, items resemble the paper's Home Depot data: categories on several
+levels, brands with a manufacturer each, colours, long titles, and popularity that follows a Zipf law over
+categories as well as within them. Sessions are drawn in blocks with separate random streams, so memory does
+not depend on their number.
 
-Merlin's own generator (`merlin.datasets.synthetic.generate_data`) does not serve here: it draws every event
-independently, so that there is nothing about the next item to learn; it uses NumPy's global random state, so
-that two runs differ; it returns encoded features rather than raw tables with text, so that it cannot exercise
-the items workflow; and it makes the whole data set at once.
+Merlin's own generator (`merlin.datasets.synthetic.generate_data`) is not suitable: it draws every event
+independently, so there is nothing to learn about the next item; it uses NumPy's global random state, so two
+runs differ; it returns encoded features instead of raw tables with text, so it cannot exercise the items
+workflow; and it makes the whole data set at once.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import ISO_8601
 from m2trec_merlin.sections import Section
 
-#: Sizes of tables of words, which are made at once.
+#: The size of a table of words; tables are made in memory as a whole.
 _Size = Annotated[int, Field(ge=0, le=10_000_000)]
 
-#: Sessions drawn from one random stream. Chunks are cut from these, so they do not change what is drawn.
+#: Sessions drawn from one random stream. Chunks are cut from these blocks, so their size changes no session.
 _BLOCK = 50_000
 _START = np.datetime64("2024-01-01", "us")
 _SECONDS_BETWEEN_SESSIONS, _SECONDS_BETWEEN_EVENTS = 60, 5
@@ -91,15 +91,15 @@ class SyntheticData(DataSettings):
     options: SyntheticOptions = SyntheticOptions()
 
     def open(self, seed: int, more: Mapping[str, str] | None = None) -> Synthetic:
-        """Return the generator."""
+        """Create the generator."""
         return Synthetic(self, seed, more or {})
 
 
 class Synthetic:
-    """Generated sessions and items; implements `Source`. Equal seeds, equal data, whatever the chunks.
+    """A generator of sessions and items; implements `Source`. Equal seeds give equal data for any chunk size.
 
     Items have title (text), category, brand (categorical), tags (a list of two values), price (a number) and
-    picture (a vector); if asked for, coarser categories `level_1` (the coarsest), `level_2` and so on,
+    picture (a vector); optionally coarser categories `level_1` (the coarsest), `level_2` and so on,
     manufacturer, color, and any number of `extra_` attributes.
     """
 
@@ -109,7 +109,7 @@ class Synthetic:
 
     def __init__(self, config: SyntheticData, seed: int, more: Mapping[str, str]) -> None:
         own = {TIMESTAMP: TIMESTAMP, POSITION: POSITION}
-        # All that it has, of which nothing can be an attribute that would not be known already.
+        # There are no further columns that could be attributes of events.
         self.interactions_origin = Origin(
             "synthetic interactions", {**own, **more}, available=lambda: list(own)
         )
@@ -117,7 +117,7 @@ class Synthetic:
         self._seed = seed
         self._chunk_sessions = config.chunk_sessions
         self._categories = min(self._options.n_categories, self._options.n_items)
-        # Item number = rank within the category * categories + category; ids are shuffled so as not to tell.
+        # Item number = rank within the category * categories + category; ids are shuffled to hide it.
         self._ids = np.random.default_rng([seed, 0]).permutation(self._options.n_items).astype(np.int64) + 1
         self._rank_shares = _zipf(-(-self._options.n_items // self._categories), self._options.zipf)
         self._category_shares = _zipf(self._categories, self._options.category_zipf)
@@ -163,14 +163,14 @@ class Synthetic:
         )
         for _ in range(options.title_words):
             words = [*words, further[np.searchsorted(shares, random.random(options.n_items))]]
-        # One join by Arrow: adding strings up column by column takes a copy of all titles for each.
+        # Arrow joins all columns at once; adding strings column by column copies all titles each time.
         return pc.binary_join_element_wise(*map(pa.array, words), " ").to_pandas()
 
     def _further_columns(self, category: np.ndarray, brand: np.ndarray) -> dict[str, np.ndarray]:
         options = self._options
         table: dict[str, np.ndarray] = {}
         below, size_below = category, self._categories
-        # From the level above the leaves to the top, so that each category has one parent on every level.
+        # Levels are made from the leaves to the top, so that each category has one parent on every level.
         for level in range(len(options.category_levels), 0, -1):
             size = min(options.category_levels[level - 1], size_below)
             below, size_below = below * size // size_below, size
@@ -185,13 +185,13 @@ class Synthetic:
         return table
 
     def interactions(self) -> Iterator[pd.DataFrame]:
-        """Yield generated sessions, ids 0, 1, 2, ... in order of time."""
+        """Yield generated sessions in order of time, with ids 0, 1, 2, ..."""
         for first in range(0, self._options.n_sessions, _BLOCK):
             block = self._generate(first, min(_BLOCK, self._options.n_sessions - first))
             yield from cut_sessions(block, self._chunk_sessions)
 
     def state(self) -> dict[str, Any]:
-        """Return nothing: options and seed say it all, and they are inputs already."""
+        """Return nothing: options and seed determine the data, and are inputs of the step already."""
         return {}
 
     def _generate(self, first: int, count: int) -> pd.DataFrame:
@@ -225,7 +225,7 @@ class Synthetic:
 
 
 def _zipf(count: int, exponent: float) -> np.ndarray:
-    """Return the cumulated shares of `count` values whose popularity falls by a Zipf law."""
+    """Return the cumulated shares of `count` values whose popularity follows a Zipf law."""
     weights = 1.0 / np.arange(1, count + 1) ** exponent
     shares: np.ndarray = np.cumsum(weights) / weights.sum()
     # Rounding must not leave a gap above the last value.
@@ -238,7 +238,7 @@ def _words(count: int, salt: int) -> np.ndarray:
 
 
 def _word(number: int, salt: int) -> str:
-    """Return a pronounceable word of its own for each number; words of different salts differ."""
+    """Return a unique pronounceable word for a number; words of different salts differ."""
     syllables = [_SYLLABLES[salt]]
     while True:
         number, digit = divmod(number, len(_SYLLABLES))

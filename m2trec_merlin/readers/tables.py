@@ -1,4 +1,4 @@
-"""Any tables in Parquet or CSV files (source `tables`), described by `data.columns`."""
+"""The reader of tables in Parquet or CSV files (source `tables`), whose columns `data.columns` describes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from m2trec_merlin.sections import Name, Section, SettingPath
 
 
 class ColumnsConfig(Section):
-    """How the columns of the tables are called."""
+    """The names of the columns of the tables."""
 
     session_id: Name | None = Field(
         None, description="column that names the session; default: session_id, or none with `data.sessions`"
@@ -90,7 +90,7 @@ class TablesOptions(DialectOptions):
 
 
 class TablesData(DataSettings):
-    """Interactions and items in Parquet or CSV files: two tables, or one that says both."""
+    """Interactions and items in Parquet or CSV files: two tables, or one with both."""
 
     source: Literal["tables"]
     interactions: SettingPath = Field(description="Parquet or CSV file or folder")
@@ -115,17 +115,17 @@ class TablesData(DataSettings):
 
     @property
     def names_splits(self) -> bool:
-        """Whether a column is named for it."""
+        """Whether `columns.split` is set."""
         return self.columns.split is not None
 
     @property
     def grouped_by(self) -> str:
-        """The column whose equal values mean one session, or one user."""
+        """The column of sessions, or of users if sessions are cut from users."""
         return self.sessions.user if self.sessions else self.columns.session_id or SESSION_ID
 
     @property
     def items_dialect(self) -> Dialect:
-        """As the configuration says it."""
+        """The dialect of `options.items`, or else that of `options`."""
         own = self.options.items
         return own.dialect("data.options.items") if own else self.options.dialect("data.options")
 
@@ -172,11 +172,11 @@ class TablesData(DataSettings):
 
 
 class TableFiles:
-    """Interactions and items in two files or folders, or in one; implements `Source`.
+    """A reader of interactions and items in two files or folders, or in one; implements `Source`.
 
     `columns.order` may hold positions (numbers) or timestamps (dates, or text that is not mostly numbers).
-    Ids of sessions keep the type they have in the file, which in CSV is text, where 12.0 is 12; ids of items
-    in CSV are whole numbers if all in the items table are.
+    Ids of sessions keep their type in the file; CSV holds text, where 12.0 means 12. Ids of items in CSV are
+    whole numbers if all ids of the items table are.
     """
 
     def __init__(self, config: TablesData, more: Mapping[str, str], seed: int) -> None:
@@ -199,7 +199,7 @@ class TableFiles:
 
     @property
     def items_origin(self) -> Origin:
-        """The items file, or the interactions where no other table describes the items."""
+        """The origin of the items: their own file, or the interactions if there is no items table."""
         label = str(self._items_file.path)
         return Origin(
             f"{label} (no data.items is named)" if self._is_one else label,
@@ -210,7 +210,7 @@ class TableFiles:
 
     @cached_property
     def interactions_origin(self) -> Origin:
-        """The interactions file; looks at its first rows to see what orders the events."""
+        """The origin of the interactions; reads first rows to tell whether times or numbers order events."""
         names = {SESSION_ID: self._grouped_by, ITEM_ID: self._columns.item_id}
         if self._columns.order is not None:
             names[TIMESTAMP if self._order_is_time() else POSITION] = self._columns.order
@@ -226,7 +226,7 @@ class TableFiles:
 
     @property
     def notices(self) -> list[str]:
-        """Events and files left out, users who may be many, and settings that nothing was read by."""
+        """Messages about events and files left out, a user who may be several, and unused settings."""
         files = (notice for file in self._files for notice in file.notices())
         users = filter(None, [self._busiest.doubt(self._grouped_by)])
         left_out = self._left_out.notices(self._items_file.path.name)
@@ -240,9 +240,9 @@ class TableFiles:
                 yield f"{dialect.options} changes nothing: it says how text is written, and {names} is none"
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return the items table: ids as item_id, and of `columns` those that the file has; default: all."""
+        """Return the items table: ids as item_id, and those of `columns` that the file has; default: all."""
         own, available = self._columns.id_of_items, self._items_file.columns()
-        # The ids take the name, whatever else the file calls so.
+        # The name item_id is taken by the ids, even if the file has another column of this name.
         asked = [name for name in available if name != ITEM_ID] if columns is None else columns
         wanted = [name for name in available if name in asked]
         if own != ITEM_ID and ITEM_ID in wanted:
@@ -260,7 +260,7 @@ class TableFiles:
             ids = raw[own]
             items[ITEM_ID] = ids if self._items_file.is_typed else digits_to_integers(normalise_ids(ids))
             if self._is_one:
-                # What was 12 in one file and 12.0 in another is one item.
+                # Rows with 12 in one file and 12.0 in another are the same item.
                 items = rows_saying_most(items, ITEM_ID)
         return items
 
@@ -284,7 +284,7 @@ class TableFiles:
         elif self._cut is None:
             yield from self._groups
         elif TIMESTAMP in self.interactions_origin.columns:
-            # What a user did with items that are not known bridges a pause, too: these are left out later.
+            # Events of unknown items also bridge a pause, so they are left out after sessions are cut.
             users = self._busiest.among(self._groups)
             yield from self._cut.cut(users, self.time_format, self._chunk_sessions)
         else:
@@ -295,17 +295,17 @@ class TableFiles:
             raise DataError(self.name, [problem])
 
     def state(self) -> dict[str, Any]:
-        """Return name, size and time of change of every file."""
+        """Return name, size and modification time of every file."""
         return {"interactions": self._interactions_file.state(), "items": self._items_file.state()}
 
     @property
     def _is_one(self) -> bool:
-        """Whether the interactions say what the items are."""
+        """Whether the interactions also describe the items."""
         return len(self._files) == 1
 
     def _rows(self) -> Iterator[pd.DataFrame]:
         available = self._interactions_file.columns()
-        # A column may serve twice, such as a timestamp that also names the split.
+        # A column may have several roles, such as a timestamp that also names the split.
         names = {k: v for k, v in self.interactions_origin.columns.items() if v in available}
         if not names:
             return

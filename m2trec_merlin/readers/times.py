@@ -1,4 +1,4 @@
-"""Times of events as UTC, each value by itself, whatever stands above it or in another chunk."""
+"""Parse times of events as UTC; each value is parsed by itself, independent of its neighbours and chunk."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ import pyarrow.compute as pc
 from m2trec_merlin.columns import as_text, to_arrow
 from m2trec_merlin.readers.positions import parse_positions
 
-#: Time formats that mean a count since 1970 rather than a text, and their nanoseconds; and days since any
-#: day, which are read as if that were the first of 1970.
+#: Time formats that are counts since 1970, and the nanoseconds of each unit. Days may count from any day;
+#: they are read as if it were the first of 1970.
 UNIX_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 DAYS = "days"
 COUNTS = {**UNIX_UNITS, DAYS: 86_400 * 10**9}
 ISO_8601 = "ISO8601"
 
-#: What pandas is told to read ISO 8601 by, and how such a text begins. Before pandas 2 (Merlin's images) it
-#: is what is read without a format, beside other notations that begin with a day, and counts of nanoseconds.
+#: The format that makes pandas read ISO 8601, and a pattern for the beginning of such texts. Before pandas 2
+#: (Merlin's images), ISO 8601 is read without a format, but so are other notations that begin with a day and
+#: counts of nanoseconds, which the pattern excludes.
 _ISO_8601, _BEGINS = (
     (ISO_8601, r"\d") if int(pd.__version__.split(".")[0]) >= 2 else (None, r"\d{4}(?!\d{5})")
 )
 
-#: Dates after those that can be read, as tables write what has no end.
+#: Dates after the readable years, which tables use for "no end".
 _WITHOUT_END = r"^\s*(?:226[2-9]|22[7-9]\d|2[3-9]\d\d|[3-9]\d{3})-\d{2}-\d{2}(?:\D.*)?$"
 
 _NO_TIME = np.iinfo(np.int64).min
-#: Digits of what a time is written with, where nothing stands between.
+#: Digits of each part of a time, in formats without separators.
 _WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3}
 _COMMA = r"(?<=:\d{2}),(?=\d)"
-#: Names of zones that are read.
+#: Names of time zones that can be read.
 _UTC = r"(?<![A-Za-z])(?:UTC|GMT|Z)(?![A-Za-z])"
 _ZONE = r"(?<=\d) ?(?:UTC|GMT|z)$| Z$"
-#: A zone by its name behind the offset that it has, as Java writes it.
+#: The name of a zone after its offset, as Java writes it.
 _NAMED_BESIDE_OFFSET = r"([Zz]|[+-]\d{2}:\d{2})\[[\w/+-]+\]$"
-#: More letters than a day, a time to the nanosecond and an offset have: the pattern takes the square of them.
+#: More characters than any time has; `_OFFSET` takes quadratic time, so it sees no longer texts.
 _LONGEST_TIME = 50
-#: A time of day, and how far it is from UTC.
+#: A time of day with an offset from UTC.
 _OFFSET = r"[Tt ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 
 
 def fault_of_format(time_format: str) -> str | None:
-    """Return what is wrong with a time format; None if times can be read by it."""
+    """Return what is wrong with a time format, or None."""
     if time_format in (ISO_8601, *COUNTS):
         return None
     if "%" not in time_format:
@@ -65,7 +66,7 @@ def fault_of_format(time_format: str) -> str | None:
 
 
 def require_format(time_format: str) -> str:
-    """Return a time format by which times can be read.
+    """Return the time format if times can be read with it.
 
     Raises:
         ValueError: they cannot; the message says why.
@@ -81,7 +82,7 @@ def parse_timestamps(values: pd.Series, time_format: str = ISO_8601) -> pd.Serie
 
 
 def to_microseconds(instants: pd.Series) -> pd.Series:
-    """Return nanoseconds as the nearest microseconds: of a float, the nanoseconds are only nearly right."""
+    """Round nanoseconds to microseconds; nanoseconds computed from floats are inexact, so this rounds."""
     nanoseconds = instants.to_numpy().view(np.int64)
     microseconds = nanoseconds // 1000 + (nanoseconds % 1000 >= 500)
     microseconds[nanoseconds == _NO_TIME] = _NO_TIME
@@ -89,16 +90,16 @@ def to_microseconds(instants: pd.Series) -> pd.Series:
 
 
 def parse_instants(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
-    """Return times as naive UTC in nanoseconds, in which events are ordered.
+    """Return times as naive UTC in nanoseconds, the precision in which events are ordered.
 
-    NaT where a value is missing, cannot be read, or is not of the years 1678 to 2261.
+    NaT where a value is missing, cannot be read, or is outside of the years 1678 to 2261.
 
     Args:
         values: dates, times, text, or counts since 1970. A time without an offset is UTC.
         time_format: "ISO8601", a strptime format, or one of `COUNTS`.
     """
     if pd.api.types.is_datetime64_any_dtype(values):
-        # pd.to_datetime would look for repeated times first, one Python object after another.
+        # pd.to_datetime would first look for repeated times, with a Python object for each.
         return _naive(values)
     found = np.full(len(values), np.datetime64("NaT", "ns"))
     is_time = _are_times(values)
@@ -113,22 +114,22 @@ def parse_instants(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
 
 
 def without_end(values: pd.Series) -> np.ndarray:
-    """Return bool [n], which values are dates of the years 2262 to 9999: what ends on 9999-12-31 never does.
+    """Tell which values are dates of the years 2262 to 9999, which mean that there is no end, bool [n].
 
     Args:
-        values: dates, times, or text by ISO 8601.
+        values: dates, times, or texts in ISO 8601.
     """
     return values.astype(str).str.contains(_WITHOUT_END).to_numpy(bool)
 
 
 def have_offsets(texts: pd.Series) -> np.ndarray:
-    """Return bool [n], which texts are times that say how far they are from UTC."""
+    """Tell which texts are times with an offset from UTC, bool [n]."""
     found: np.ndarray = texts.str.slice(-_LONGEST_TIME).str.contains(_OFFSET).to_numpy(bool)
     return found
 
 
 def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
-    """Return datetime64[ns] of texts, or of numbers as they are written; white space around them is none."""
+    """Parse texts, or numbers by their digits, as datetime64[ns]; white space at the ends is ignored."""
     texts = as_text(values).to_pandas() if pd.api.types.is_numeric_dtype(values) else _trimmed(values)
     groups = [np.ones(len(texts), bool)]
     if time_format == ISO_8601:
@@ -137,11 +138,11 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
             written = written.str.replace(_NAMED_BESIDE_OFFSET, r"\1", regex=True)
             texts = texts.where(~named, written)
         if (with_comma := written.str.contains(",", regex=False)).any():
-            # A fraction may begin with one, which pandas does not know.
+            # ISO 8601 allows a decimal comma, which pandas cannot read.
             written = written.str.replace(_COMMA, ".", regex=True)
             texts = texts.where(~with_comma, written)
         if (with_zone := written.str.contains(_ZONE)).any():
-            # As BigQuery writes times, and some programs the letter.
+            # BigQuery writes " UTC", and some programs a small z or a blank before Z.
             written = written.str.replace(_ZONE, "Z", regex=True)
             texts = texts.where(~with_zone, written)
         texts = texts.where(written.str.match(_BEGINS))  # "now" would be read as the present
@@ -149,13 +150,13 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
         has_offset = have_offsets(written)
         groups = [has_offset, ~has_offset]
     if re.fullmatch("(%[YymdHMSj])+", time_format.strip()):
-        # Numbers have no zeros at their front: 1112024 is of November, and would be read as of January.
+        # Numbers have lost leading zeros: 1112024 is the 1st of November, and would be read as January.
         width = sum(_WIDTHS[part] for part in re.findall("%(.)", time_format))
         written = texts.astype(str)
         padded = written.str.zfill(width)
         texts = texts.where(~(written.str.isdecimal() & (written != padded)), padded)
     if "%Z" in time_format:
-        # Others may mean several, and one with summer time fails where an hour comes twice.
+        # Other names of zones are ambiguous, and zones with summer time fail where an hour occurs twice.
         texts = texts.where(texts.astype(str).str.contains(_UTC))
     found = np.full(len(texts), np.datetime64("NaT", "ns"))
     read_by = _ISO_8601 if time_format == ISO_8601 else time_format.strip()
@@ -167,11 +168,11 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
 
 
 def _trimmed(values: pd.Series) -> pd.Series:
-    """Return texts without white space around them, and other values as they are, as objects."""
+    """Strip white space from texts; other values stay as they are. Returns objects."""
     if pd.api.types.infer_dtype(values, skipna=True) == "string":
         held = to_arrow(values).cast(pa.string())
         trimmed = pc.utf8_trim_whitespace(held)
-        # Hardly any column has some, and objects cost more than the look.
+        # Columns rarely have such white space, and new objects cost more than this comparison.
         if not trimmed.equals(held):
             return trimmed.to_pandas().astype(object)
     return values.astype(object)
@@ -186,14 +187,14 @@ def _are_times(values: pd.Series) -> np.ndarray:
 
 def _naive(times: pd.Series) -> pd.Series:
     if isinstance(times.dtype, pd.DatetimeTZDtype):
-        # Not by `times.dt`: it and the series hold each other, and chunks pile up until Python collects.
+        # `times.dt` and the series reference each other, so chunks would pile up until garbage collection.
         times = pd.Series(pd.DatetimeIndex(times).tz_convert(None), times.index, name=times.name)
     in_range = (times >= pd.Timestamp.min) & (times <= pd.Timestamp.max)
     return times.where(in_range).astype("datetime64[ns]")
 
 
 def _from_counts(counts: pd.Series, nanoseconds: int) -> np.ndarray:
-    """Return datetime64[ns] of numbers of so many nanoseconds each."""
+    """Convert counts of a unit of `nanoseconds` to datetime64[ns]."""
     farthest = np.iinfo(np.int64).max // nanoseconds
     if counts.dtype == object:
         exact = [

@@ -1,8 +1,8 @@
-"""Sessions cut from what each user did, where nothing happened for a while.
+"""Cut the events of each user into sessions, wherever there is a long pause.
 
-A session is called USER@START, by the time of its first event: the same whatever else the table holds, in
-whatever order, and read in chunks of whatever size. No two are called alike: a user has one session that
-starts at a time, and no time holds an "@".
+The id of a session is USER@START, with the time of its first event. It does not depend on other rows of the
+table, on their order or on the size of chunks. Ids are unique: a user has only one session that starts at a
+given time, and times contain no "@".
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from m2trec_merlin.sections import Name, Section
 from m2trec_merlin.shares import percent
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
-#: Share of all events, and times the mean of the users, from which on one user may be many.
+#: A user with more than this share of all events, and this many times the mean per user, may be several
+#: users.
 _OF_ALL, _TIMES_THE_MEAN = 0.05, 10
 _DURATION = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,6}})?)\s*({'|'.join(_SECONDS)})")
 
@@ -50,7 +51,7 @@ class UserSessions(Section):
 
     @property
     def longest_pause(self) -> np.timedelta64:
-        """The gap, in microseconds."""
+        """The longest pause within a session, in microseconds."""
         found = _DURATION.fullmatch(self.gap.strip())
         assert found is not None
         return np.timedelta64(round(float(found[1]) * _SECONDS[found[2]] * 1e6), "us")
@@ -58,29 +59,29 @@ class UserSessions(Section):
     def cut(
         self, users: Iterable[pd.DataFrame], time_format: str, chunk_sessions: int
     ) -> Iterator[pd.DataFrame]:
-        """Yield whole sessions, each user's in order of time.
+        """Yield chunks of whole sessions, each user's sessions in order of time.
 
-        Events whose time cannot be read come last of their user, and users without an id stay so: the
-        validation wants to see their rows.
+        Rows that the validation has to report are kept: events whose time cannot be read come last for their
+        user, and users without an id stay without.
 
         Args:
-            users: chunks of whole users, a user's events side by side: session_id holds the user.
-            time_format: how `timestamp` is written; see `parse_timestamps`.
-            chunk_sessions: sessions per chunk, at most.
+            users: chunks of whole users, each user's events adjacent; session_id holds the user.
+            time_format: the format of `timestamp`; see `parse_timestamps`.
+            chunk_sessions: the most sessions per chunk.
         """
         for chunk in users:
             yield from cut_sessions(_sessions_of(chunk, time_format, self.longest_pause), chunk_sessions)
 
 
 class BusiestUser:
-    """The user with the most events of all: guests who share an id are none whose sessions can be cut."""
+    """Finds the user with the most events, who may be many guests with one id: their sessions are mixed."""
 
     def __init__(self) -> None:
         self._name: object = None
         self._most = self._events = self._users = 0
 
     def among(self, users: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """Yield chunks of whole users as they are, and look at them."""
+        """Yield chunks of whole users unchanged, and count their events."""
         for chunk in users:
             counts = chunk[SESSION_ID].value_counts()
             if len(counts) and counts.iloc[0] > self._most:
@@ -89,10 +90,10 @@ class BusiestUser:
             yield chunk
 
     def doubt(self, column: str) -> str:
-        """Say who may stand for many; nothing if nobody does.
+        """Return a warning about a user who may be several; empty if there is none.
 
         Args:
-            column: of the users, as the source calls it.
+            column: the name of the users' column in the source.
         """
         if not may_be_many(self._most, self._events, self._users):
             return ""
@@ -103,12 +104,12 @@ class BusiestUser:
 
 
 def may_be_many(most: int, events: int, users: int) -> bool:
-    """Tell whether one user of `users` has so many of all events that it may stand for several."""
+    """Tell whether a user with `most` of all events may be several users."""
     return most > max(_OF_ALL * events, _TIMES_THE_MEAN * events / max(users, 1))
 
 
 def _sessions_of(events: pd.DataFrame, time_format: str, gap: np.timedelta64) -> pd.DataFrame:
-    """Return the events of whole users in order of time, session_id holding their sessions."""
+    """Return the events of whole users in order of time, with the ids of their sessions in session_id."""
     times = parse_timestamps(events[TIMESTAMP], time_format).to_numpy()
     users = normalise_ids(events[SESSION_ID])
     user, _ = numbered(users)

@@ -1,4 +1,4 @@
-"""A run: where everything of it is, and whether what is there was made for its configuration."""
+"""A run: the paths of its results, and whether these were made for its configuration."""
 
 from m2trec_merlin.runs.definitions import VERBS, Verb
 from m2trec_merlin.runs.folder import HeldOut, RunFolder

@@ -1,4 +1,4 @@
-"""The run that is served, by a link in the folder of runs that always leads to a whole one."""
+"""The link `current` in the folder of runs, which leads to the run that is served."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CURRENT = "current"
 
 
 def link_over(run: Path) -> Path:
-    """Return the link that leads to a run: itself if it is one, or else `current` beside it.
+    """Return the link for a run: the path itself if it is a link, or else `current` beside it.
 
     Raises:
-        ArtifactError: something else is in its place, or it leads to another run.
+        ArtifactError: `current` is not a link, or leads to another run.
     """
     if run.is_symlink():
         return run
@@ -32,12 +32,12 @@ def link_over(run: Path) -> Path:
 
 
 def lead_to(link: Path, run: Path) -> None:
-    """Make a link lead to a run, at once: whoever follows it finds the old one or the new one.
+    """Point a link to a run atomically: it always leads to the old run or the new one.
 
     The link is relative, so that the folder of runs can be moved or mounted elsewhere.
 
     Raises:
-        ArtifactError: it cannot be written, or another process is changing it.
+        ArtifactError: the link cannot be written, or another process is changing it.
     """
     with writing(link), lock(link):
         temporary = link.with_name(f".{link.name}.{os.getpid()}.link")

@@ -1,4 +1,4 @@
-"""The steps of a run, each said once: what it writes and reads, and which settings its result depends on.
+"""The definitions of the steps of a run: what each writes and reads, and which settings it depends on.
 
 data/ ──► preprocessed/ ──► model/ ──► mixture/ ──► evaluation/, triton/
 """
@@ -16,16 +16,16 @@ from m2trec_merlin.runs import settings
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE, RunFolder
 from m2trec_merlin.runs.settings import Settings
 
-#: The steps that leave a folder, in order.
+#: The steps that write a folder, in order.
 Verb = Literal["data", "preprocess", "train", "tune", "evaluate", "export"]
 
-#: As `write_manifest` wrote it.
+#: The content of a manifest that `write_manifest` wrote.
 Manifest = dict[str, Any]
 #: Of tables by the setting that names them: path and bytes.
 Places = dict[str, list[Any]]
 
-#: What manifests call the choice of a mixture that a result was made with, the format of a result, and where
-#: the tables are that it was made from.
+#: Names in manifests of the mixture that a result was made with, of the format of a result, and of the places
+#: of the tables that it was made from.
 CHOSEN, FORMAT, PLACES = "chosen", "format", "places"
 
 
@@ -39,29 +39,30 @@ def _tables(manifest: Manifest) -> Any:
 
 
 def _encoding(manifest: Manifest) -> Any:
-    # What items are shown as is no part of what a model is made of; steps that read it name it themselves.
+    # Models do not depend on titles for display; steps that read them record the title column themselves.
     return fingerprint({name: v for name, v in manifest["settings"].items() if name != "title_column"})
 
 
 @dataclass(frozen=True)
 class StepDefinition:
-    """What a step is, whichever run it belongs to.
+    """The definition of a step, the same for all runs.
 
     Attributes:
-        folder: of a run, which path it writes.
-        settings: of a configuration, what the result depends on, by the names that the manifest gives it.
-        before: the steps whose results it reads, by what its manifest calls these.
-        reads_choice: whether it also reads the choice of a mixture, where that is made on validation.
-        of_the_model: whether variants of a model have each their own.
-        names: what the configuration file calls settings that the manifest has by another name.
-        section: of the configuration file that all other settings stand in; "" for none.
-        facts: what no setting tells and the result depends on, too, by what the manifest calls it.
-        left_out: settings that the manifest names only where they say something, so that results of before
-            they existed stay current.
-        identity: what tells one result from another, as the manifests of later steps keep it.
-        places: of a configuration, where the tables are that the result is made from; see `places_of_data`.
-        format: of what a result means, for steps whose results nothing reads but people: raised when those of
-            before are not comparable with today's.
+        folder: function that returns the path that the step writes in a run.
+        settings: function that returns the settings that the result depends on, by their names in the
+            manifest.
+        before: the steps whose results it reads, by their names in its manifest.
+        reads_choice: whether it also reads the mixture that `tune` chose, if mixtures are tuned.
+        of_the_model: whether each variant of the model has its own result.
+        names: names of settings in the configuration file, where the manifest uses other names.
+        section: the section of the configuration file with all other settings; "" for none.
+        facts: names in the manifest of what the result depends on besides settings.
+        left_out: settings that the manifest omits at their defaults, so that results older than the settings
+            stay current.
+        identity: function from a manifest to a value that identifies the result in manifests of later steps.
+        places: function that returns where the tables are that the result is made from; see `places_of_data`.
+        format: version of the meaning of a result that only people read; raised when earlier results are no
+            longer comparable.
     """
 
     folder: Callable[[RunFolder], Path]
@@ -78,11 +79,11 @@ class StepDefinition:
     format: int | None = None
 
     def earlier(self) -> tuple[str, ...]:
-        """Return what a manifest calls the results that this one was made of."""
+        """Return the names in the manifest of the results that this one was made from."""
         return (*self.before, CHOSEN) if self.reads_choice else tuple(self.before)
 
     def full_name(self, name: str) -> str:
-        """Return what the configuration file calls a setting that the manifest calls `name`."""
+        """Return the full name in the configuration file of a setting that the manifest calls `name`."""
         first, dot, rest = name.partition(".")
         if first in self.names:
             return f"{self.names[first]}{dot}{rest}"
@@ -90,7 +91,7 @@ class StepDefinition:
 
 
 _OF_A_MODEL: dict[str, Verb] = {"preprocessed": "preprocess", "model": "train"}
-#: What decides which prefixes count, and for what.
+#: Settings that decide which prefixes are scored, and how.
 _SCORED = {name: f"evaluation.{name}" for name in ("prefixes", "exclude_session_items")}
 _TITLES = {"title_column": "serving.title_column"}
 
@@ -154,7 +155,7 @@ STEPS: dict[Verb, StepDefinition] = {
         },
         facts=("version", "split"),
         left_out=("new_item_boost", *_TITLES),
-        # 2: what remembers sessions remembers those of validation.
+        # 2: scorers that remember sessions also know the validation sessions.
         format=2,
     ),
     "export": StepDefinition(

@@ -1,4 +1,4 @@
-"""Where everything of a run is: every path once."""
+"""All paths of a run."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Literal
 
 from m2trec_merlin.config.settings import VARIANTS_FOLDER
 
-#: Sessions that no model is trained on.
+#: The splits that no model is trained on.
 HeldOut = Literal["valid", "test"]
 
-#: Inside data/, preprocessed/ and model/, the first two of which are written under a temporary name.
+#: Names inside data/, preprocessed/ and model/. The first two folders are written under a temporary name.
 ITEMS_FILE, COLD_ITEMS_FILE, INTERACTIONS = "items.parquet", "cold_items.parquet", "interactions"
-#: Inside interactions/, in a folder for each split: how a part is called, by its number, and what finds them.
+#: Names of part files inside interactions/SPLIT/, as a format of their number, and as a pattern.
 PART, PARTS = "part-{:05d}.parquet", "part-*.parquet"
-#: What the manifest of data/ calls the column of times, and how they are written.
+#: The name in the manifest of data/ for the column and format of times.
 TIMES = "times"
-#: Beside the tables of data/, made of them and for people: no later step reads these.
+#: Reports for people beside the tables of data/, which no later step reads.
 REPORT_PAGE, REPORT_NUMBERS = "report.html", "report.json"
 CATALOGUE, ITEMS_WORKFLOW, SESSIONS = "catalogue", "items_workflow", "sessions"
-#: Inside sessions/, where events have attributes: what encodes them.
+#: The folder inside sessions/ of the workflow that encodes attributes of events, if there are any.
 EVENTS_WORKFLOW = "workflow"
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 
@@ -30,8 +30,9 @@ class RunFolder:
     """The paths of a run.
 
     Attributes:
-        directory: of what variants share: data/ and preprocessed/.
-        model_directory: of what depends on the model: model/, mixture/, evaluation/ and triton/.
+        directory: folder of the results that variants share: data/ and preprocessed/.
+        model_directory: folder of the results that depend on the model: model/, mixture/, evaluation/,
+            triton/.
     """
 
     directory: Path
@@ -39,7 +40,7 @@ class RunFolder:
 
     @classmethod
     def at(cls, path: Path) -> RunFolder:
-        """Return the run that a folder is; a variant shares the data of the run that it stands in."""
+        """Return the run in a folder; for the folder of a variant, with the data of the run above it."""
         own = RunFolder(path, path)
         real = path.resolve()
         is_variant = real.parent.name == VARIANTS_FOLDER and not own.data.is_dir()
@@ -47,18 +48,18 @@ class RunFolder:
 
     @property
     def is_variant(self) -> bool:
-        """Whether its data are those of another one."""
+        """Whether this is a variant, which uses the data of another run."""
         return self.directory != self.model_directory
 
     def variants(self) -> list[RunFolder]:
-        """Return the variants that are there, which share its data."""
+        """Return the existing variants of this run, which share its data."""
         folder = self.model_directory / VARIANTS_FOLDER
         paths = sorted(folder.iterdir()) if folder.is_dir() else []
         return [RunFolder(self.directory, path) for path in paths if path.is_dir()]
 
     @property
     def data(self) -> Path:
-        """What `m2trec data` writes: the canonical tables."""
+        """The output of `m2trec data`: the canonical tables."""
         return self.directory / "data"
 
     @property
@@ -73,12 +74,12 @@ class RunFolder:
 
     @property
     def data_report(self) -> Path:
-        """The data as a page to read, before training."""
+        """The report on the data, to be read before training."""
         return self.data / REPORT_PAGE
 
     @property
     def preprocessed(self) -> Path:
-        """What `m2trec preprocess` writes: catalogue, items workflow and sessions."""
+        """The output of `m2trec preprocess`: catalogue, items workflow and sessions."""
         return self.directory / "preprocessed"
 
     @property
@@ -93,7 +94,7 @@ class RunFolder:
 
     @property
     def events_workflow(self) -> Path:
-        """The fitted part of the sessions workflow, which encodes attributes of events, if there are any."""
+        """The fitted part of the sessions workflow that encodes attributes of events, if there are any."""
         return self.preprocessed / SESSIONS / EVENTS_WORKFLOW
 
     def sessions(self, split: str) -> Path:
@@ -102,52 +103,52 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """What `m2trec train` writes: weights, their description, and how they came about."""
+        """The output of `m2trec train`: weights, their description, and records of the training."""
         return self.model_directory / "model"
 
     def checkpoints(self, training: str) -> Path:
-        """Where one training keeps its checkpoints and its best weights, by its fingerprint."""
+        """The folder of a training's checkpoints and best weights, by its fingerprint."""
         return self.model / CHECKPOINTS / training
 
     def drawn_sessions(self, training: str) -> Path:
-        """The sessions of one training that goes on from an earlier run, while it lasts."""
+        """The sessions of a training that continues from an earlier run; they exist only while it runs."""
         return self.checkpoints(training) / SESSIONS
 
     @property
     def history(self) -> Path:
-        """A record for each epoch of the training."""
+        """The file with a record for each epoch of the training."""
         return self.model / "history.json"
 
     @property
     def tensorboard(self) -> Path:
-        """Learning curves."""
+        """The folder of learning curves."""
         return self.model / TENSORBOARD
 
     @property
     def mixture(self) -> Path:
-        """What `m2trec tune` writes: what counts how much beside the model, and what that was chosen on."""
+        """The output of `m2trec tune`: the weights of the mixture, and the measurements behind the choice."""
         return self.model_directory / "mixture"
 
     @property
     def evaluation(self) -> Path:
-        """What `m2trec evaluate` writes: metrics, plots and report."""
+        """The output of `m2trec evaluate`: metrics, plots and report."""
         return self.model_directory / "evaluation"
 
     def evaluation_of(self, split: HeldOut) -> Path:
-        """The evaluation on test sessions, or what `m2trec evaluate --split valid` writes beside it."""
+        """The evaluation on a split: that on test sessions, or that of `m2trec evaluate --split valid`."""
         return self.evaluation if split == "test" else self.model_directory / f"evaluation_{split}"
 
     @property
     def report(self) -> Path:
-        """The evaluation as a page to read."""
+        """The report of the evaluation."""
         return self.evaluation / REPORT_PAGE
 
     @property
     def drift(self) -> Path:
-        """What `m2trec drift` writes: how the data differ from those of an earlier run."""
+        """The output of `m2trec drift`: how the data differ from those of an earlier run."""
         return self.directory / "drift"
 
     @property
     def triton(self) -> Path:
-        """What `m2trec export` writes: Triton's model repository."""
+        """The output of `m2trec export`: Triton's model repository."""
         return self.model_directory / "triton"

@@ -1,4 +1,4 @@
-"""Processes that work on one run at once: none writes what another one writes or reads."""
+"""Locks on the folders of a run, so that no process writes what another one writes or reads."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from m2trec_merlin.errors import ArtifactError
 
 @contextmanager
 def lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold a folder for the length of the block: alone, or together with others that only read it.
+    """Lock a folder within the block: exclusively, or shared with other processes that only read it.
 
-    The lock is the operating system's, on a file beside the folder, so it ends with the process. Where no
-    such file can be made (a read-only disk, a file system without locks) there is none.
+    The lock is the operating system's, on a file beside the folder, so it ends with the process. If no such
+    file can be made (on a read-only disk, or a file system without locks), there is no lock.
 
     Raises:
         ArtifactError: another process holds the folder.
@@ -35,7 +35,7 @@ def lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
         yield
     finally:
         if file is not None:
-            # Who holds it alone takes the file away; others may still read.
+            # Remove the file only if the lock can be made exclusive; other processes may still read.
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
@@ -43,10 +43,10 @@ def lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 
 def _locked(path: Path, kind: int) -> int | None:
-    """Return the descriptor of a locked file; None where there can be no locks.
+    """Lock a file and return its descriptor; None if there can be no locks.
 
     Raises:
-        BlockingIOError: another process holds it.
+        BlockingIOError: another process holds the lock.
     """
     while True:
         try:
@@ -63,5 +63,5 @@ def _locked(path: Path, kind: int) -> int | None:
         with suppress(FileNotFoundError):
             if path.stat().st_ino == os.fstat(file).st_ino:
                 return file
-        # Its last holder took it away in the meantime.
+        # The last holder removed the file in the meantime.
         os.close(file)

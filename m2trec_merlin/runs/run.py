@@ -1,4 +1,4 @@
-"""The run of a configuration: its paths, its steps, how it differs from what its model was trained with."""
+"""The run of a configuration: its paths, its steps, and differences from what its model was trained with."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Run(RunFolder):
     """The run of a configuration.
 
     Args:
-        config: what its results are to be made for.
-        names_tables: whether the configuration says where the tables are today, or where they were when the
-            model was trained.
+        config: the configuration that results must have been made for.
+        names_tables: whether the configuration says where the tables are today, rather than where they were
+            when the model was trained.
 
     Attributes:
-        config: see above.
+        config: the configuration that results must have been made for.
     """
 
     config: Config
@@ -39,11 +39,11 @@ class Run(RunFolder):
         return step_of(self, verb, self.config, self._names_tables)
 
     def as_trained(self, saved: Config) -> tuple[Run, list[str]]:
-        """Return the run as its model was trained, and a line for each setting that is another one today.
+        """Return the run with the settings of its trained model, and a line for each setting that differs.
 
         Args:
-            saved: the configuration that the model was trained with. It decides on the model, attributes,
-                data and seed; what is measured and how it is served stays as configured here.
+            saved: the configuration that the model was trained with. It replaces the model, training,
+                attributes, data and seed; evaluation and serving stay as configured here.
 
         Raises:
             ArtifactError: data/ or preprocessed/ were made with other settings than the model.
@@ -64,9 +64,9 @@ class Run(RunFolder):
         ]
 
     def not_in_effect(self) -> list[str]:
-        """Return a line for each reason why what is served is not what the configuration asks for.
+        """Return a line for each way in which the export does not match the configuration.
 
-        A server reads the export alone, and some settings of `serving` were baked into it.
+        A server reads only the export, into which some settings of `serving` were baked.
         """
         step = self.step("export")
         changes = self.step("preprocess").changes() | step.changes()
@@ -87,9 +87,9 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tabl
     """Return a step of a run's folder.
 
     Args:
-        run: the folder.
-        verb: of the step.
-        config: what its result is to be made for; None where that is not asked.
+        run: the folder of the run.
+        verb: the verb of the step.
+        config: the configuration that the result must have been made for; None if this is not checked.
         names_tables: whether the configuration says where the tables are today.
     """
     definition = STEPS[verb]

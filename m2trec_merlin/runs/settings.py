@@ -1,7 +1,7 @@
-"""What of a configuration the result of each step depends on, by the names that manifests give it.
+"""The settings that the result of each step depends on, by their names in manifests.
 
-Results of earlier steps depend on their settings in turn, so each setting stands where it first matters; the
-exceptions are settings that a step reads itself.
+A step also depends on the results of earlier steps, and so on their settings. So each setting is listed only
+for the first step that it matters to, and for later steps that read it themselves.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ from m2trec_merlin.readers import PATHS
 
 Settings = dict[str, Any]
 
-#: What does not change the canonical tables: the size of chunks, and where files are, as their names stand
-#: apart, and sizes and times in the state of the source.
+#: Settings that do not change the canonical tables: the size of chunks and the paths of files. Names of files
+#: are recorded separately, and their sizes and times in the state of the source.
 _NOT_IN_DATA = {"chunk_sessions", *PATHS}
-#: What changes how fast a model is trained, not which; and what only matters where training goes on from
-#: an earlier run, whose manifest tells it.
+#: Settings that change only the speed of a training; and those for trainings that continue from an earlier
+#: run, which record them themselves.
 _NOT_IN_MODEL = {"device", "threads", "checkpoint_steps", "continued"}
 
 
 def of_data(config: Config) -> Settings:
-    """Return what the canonical tables depend on."""
-    # The seed is left to the step itself: trainings with several seeds may share one draw of the data.
+    """Return the settings that the canonical tables depend on."""
+    # The step adds the seed itself: trainings with several seeds may share one draw of the data.
     return {
-        # Sessions are cut to their longest by a later step.
+        # A later step cuts sessions to this length.
         "data": _data_of(config, {*_NOT_IN_DATA, "max_session_length"}),
         **({"files": files} if (files := _files(config)) else {}),
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
-        # Interactions hold their columns by the names of the attributes.
+        # Interactions name the columns after the attributes.
         **_of_events([{"name": a.name, **a.reading_settings()} for a in config.event_attributes]),
-        # The table keeps the column as it is, whatever attributes read of it.
+        # The table keeps the column unchanged, even if attributes read it.
         "title_column": config.serving.title_column,
     }
 
 
 def _data_of(config: Config, exclude: Set[str]) -> Settings:
-    # Named only where they say something: results of before they existed stay current.
+    # Included only if set, so that results older than these settings stay current.
     absent = {name for name in ("targets", "listed") if getattr(config.data, name) is None}
     return config.data.model_dump(mode="json", exclude={*exclude, *absent})
 
 
 def _files(config: Config) -> Settings:
-    """Return what the files of the source are called: where they lie does not change them."""
+    """Return the names of the source's files, without their folders, which do not change the data."""
     paths = config.data.model_dump(mode="json", include=set(PATHS), exclude_none=True)
     return {name: Path(path).absolute().name for name, path in paths.items()}
 
@@ -75,7 +75,7 @@ def _of_events(attributes: Any) -> Settings:
 
 
 def of_preprocess(config: Config) -> Settings:
-    """Return what the catalogue and the sessions of its rows depend on."""
+    """Return the settings that the catalogue and the sessions of its rows depend on."""
     return {
         "attributes": [attribute.preprocessing_settings() for attribute in config.attributes],
         **_of_events([attribute.preprocessing_settings() for attribute in config.event_attributes]),
@@ -86,20 +86,20 @@ def of_preprocess(config: Config) -> Settings:
 
 
 def of_train(config: Config) -> Settings:
-    """Return what the weights depend on."""
+    """Return the settings that the weights of the model depend on."""
     return {
         "attributes": [a.model_dump(mode="json") for a in config.attributes],
         **_of_events([a.model_dump(mode="json") for a in config.event_attributes]),
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json", exclude=_NOT_IN_MODEL),
         "seed": config.seed,
-        # Validation decides which epoch is kept.
+        # Validation chooses the epoch that is kept.
         **config.evaluation.model_dump(include={"prefixes", "exclude_session_items"}, exclude_defaults=True),
     }
 
 
 def of_tune(config: Config) -> Settings:
-    """Return what the choice of a mixture depends on."""
+    """Return the settings that the choice of a mixture depends on."""
     return {
         "mixture": config.serving.mixture.model_dump(mode="json"),
         "sparse_below": config.evaluation.sparse_below,
@@ -111,12 +111,12 @@ def of_tune(config: Config) -> Settings:
 
 
 def _titles(config: Config) -> Settings:
-    # Words of titles count beside the model, and in the baseline that knows nothing else.
+    # Words of titles are a view of the mixture, and all that the content baseline uses.
     return {} if config.serving.title_column is None else {"title_column": config.serving.title_column}
 
 
 def of_evaluate(config: Config) -> Settings:
-    """Return what the measurements depend on."""
+    """Return the settings that the measurements depend on."""
     return {
         "evaluation": config.evaluation.model_dump(mode="json", exclude={"device"}),
         "categories": [task.attribute for task in config.model.next_attributes],
@@ -129,7 +129,7 @@ def of_evaluate(config: Config) -> Settings:
 
 
 def of_export(config: Config) -> Settings:
-    """Return what was baked into the model repository."""
+    """Return the settings that are baked into the model repository."""
     return {
         "top_k": config.serving.top_k,
         "top_categories": config.serving.top_categories,
@@ -142,7 +142,7 @@ def of_export(config: Config) -> Settings:
 
 
 def made_of(config: Config) -> Settings:
-    """Return all that a model is made of, as the configuration file calls it; attributes by name."""
+    """Return all settings that a model depends on, named as in the configuration file; attributes by name."""
     attributes = {attribute.name: attribute.model_dump(mode="json") for attribute in config.attributes}
     of_events = {attribute.name: attribute.model_dump(mode="json") for attribute in config.event_attributes}
     return {
@@ -156,7 +156,7 @@ def made_of(config: Config) -> Settings:
 
 
 def differences(then: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield the dotted name and both values of each setting that differs; None is one that is not there."""
+    """Yield the dotted name and both values of each setting that differs; None stands for a missing one."""
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*then, *now]):
             yield from differences(then.get(key), now.get(key), f"{name}.{key}" if name else key)

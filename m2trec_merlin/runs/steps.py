@@ -1,4 +1,4 @@
-"""The question that every verb asks of what earlier steps left: was this made for this configuration?"""
+"""Check whether the results of steps were made for the current configuration and inputs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from m2trec_merlin.runs.settings import Settings, differences
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a run: what its result depends on, and what it left.
+    """A step of a run: the inputs that its result depends on, and the folder of the result.
 
     Attributes:
-        verb: of the command line.
-        folder: what it writes, with a manifest.
-        settings: all of the configuration that its result depends on, as the manifest calls it.
-        before: the steps whose results it reads, by what the manifest calls these.
-        places: where the tables are that it reads; those that are there.
+        verb: the verb of the command line.
+        folder: the folder that the step writes, with a manifest.
+        settings: the settings that its result depends on, by their names in the manifest.
+        before: the steps whose results it reads, by their names in the manifest.
+        places: the places and sizes of the tables that it reads, if they exist.
     """
 
     verb: Verb
@@ -37,16 +37,16 @@ class Step:
 
     @property
     def definition(self) -> StepDefinition:
-        """What such a step is in any run."""
+        """The definition of the step, which is the same for all runs."""
         return STEPS[self.verb]
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Hold the folder, and those that it is made from, against other processes; make sure of its place.
+        """Lock the step's folder, and those that it reads, within the block; create the parent folder.
 
         Raises:
-            ArtifactError: a step before it has not run, another process is at work there, or nothing can be
-                written there.
+            ArtifactError: a step before it has not run, another process works on a folder, or the parent
+                folder cannot be created.
         """
         for step in self.before.values():
             step.manifest()
@@ -59,10 +59,10 @@ class Step:
             yield
 
     def inputs(self, **facts: Any) -> dict[str, Any]:
-        """Return all that a result made now depends on: results of earlier steps, settings, and facts.
+        """Return all inputs of a result made now: results of earlier steps, settings, and facts.
 
         Args:
-            facts: what no configuration tells, such as the state of a source or the version of a format.
+            facts: inputs that are no settings, such as the state of a source or the version of a format.
 
         Raises:
             ArtifactError: a step before it has not run.
@@ -74,11 +74,11 @@ class Step:
         return {**earlier, **self.settings, **own, **facts}
 
     def is_current(self, inputs: dict[str, Any]) -> bool:
-        """Tell whether the folder was completed from exactly these inputs, and is as it was then."""
+        """Tell whether the folder was completed from exactly these inputs, and is unaltered."""
         return is_current(self.folder, inputs, PARTS)
 
     def require(self) -> Manifest:
-        """Return the manifest of the folder, which was made for this configuration and is unaltered.
+        """Check that the folder was made for this configuration and is unaltered; return its manifest.
 
         Raises:
             ArtifactError: it was not, or is not; the message says why, and what to run.
@@ -92,14 +92,14 @@ class Step:
         """Check that the files of the folder are those that the step wrote.
 
         Raises:
-            ArtifactError: names a file that is missing or altered, and what to run.
+            ArtifactError: a file is missing or altered; the message names it, and what to run.
         """
         require_unaltered(self.folder, self.verb, PARTS)
 
     def problem(self) -> str | None:
-        """Return why the folder is not what this configuration makes of what stands before it, or None.
+        """Return why the folder is not what this configuration would make of the earlier results, or None.
 
-        Only folders that are there are looked at: what was copied here without them is trusted.
+        Earlier folders that do not exist are not checked: a result copied here without them is trusted.
         """
         manifest = self.found()
         if manifest is None:
@@ -121,9 +121,9 @@ class Step:
         return None
 
     def changes(self) -> dict[str, tuple[Any, Any]]:
-        """Return the settings that the folder was made with another value of: that one, and this one.
+        """Return the settings that have changed since the folder was made, with the old and the new value.
 
-        What the manifest does not tell, because it is older than the setting, is no difference.
+        A setting that the manifest lacks because it is older than the setting counts as unchanged.
         """
         told = (self.found() or {}).get("settings", {})
         known = {name for name in self.settings if name in told}
@@ -134,18 +134,18 @@ class Step:
         return {self.definition.full_name(name): (then, now) for name, then, now in found}
 
     def outdated(self) -> list[str]:
-        """Return which earlier results have changed since the folder was made from them."""
+        """Return the names of earlier results that have changed since the folder was made from them."""
         told = (self.found() or {}).get("settings", {})
         now = {name: step.identity(found) for name, step in self.before.items() if (found := step.found())}
         return [name for name, identity in now.items() if told.get(name, identity) != identity]
 
     def is_of_before(self) -> bool:
-        """Tell whether the folder holds results of a version whose results mean something else."""
+        """Tell whether the folder was made by a version whose results are not comparable."""
         found = self.found()
         return found is not None and self.definition.format not in (None, found["settings"].get(FORMAT))
 
     def manifest(self) -> Manifest:
-        """Return the manifest of the folder, whatever it was made for.
+        """Return the manifest of the folder, without checking what it was made for.
 
         Raises:
             ArtifactError: the step has not run.
@@ -157,5 +157,5 @@ class Step:
         return self.manifest() if (self.folder / MANIFEST).is_file() else None
 
     def identity(self, manifest: Manifest) -> Any:
-        """Return what tells this result from another one, as the manifests of later steps keep it."""
+        """Return the value that identifies a result in the manifests of later steps."""
         return self.definition.identity(manifest)

@@ -1,1 +1,1 @@
-"""A first configuration for tables that nobody has described yet: the work of `m2trec init`."""
+"""Draft a configuration for tables without one: the work of `m2trec init`."""

@@ -1,4 +1,4 @@
-"""Columns that hold numbers, or nearly so: the kind that suits them, or why they are left out."""
+"""Choose the kind of attribute for columns of numbers, or almost numbers, or a reason to leave them out."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _AMOUNT = (
 )
 _DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d+\s*s(ec(onds?|s)?)?)?"
 _POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
-#: A number whose commas part thousands, or one begins a fraction of three digits.
+#: A number whose commas separate thousands, or whose comma begins a fraction of three digits.
 _PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
-#: As Swiss programs part thousands.
+#: A number with apostrophes at thousands, as Swiss programs write it.
 _BY_APOSTROPHES = r"[-+]?[1-9]\d{0,2}(?:['\u2019]\d{3})+(?:[.,]\d+)?"
-#: Share of the values from which on what stands behind them is a unit: a few may be marks of codes.
+#: Share of values above which a suffix is a unit; in a few values it may be part of a code.
 _HAVE_A_UNIT = 0.3
-#: Different numbers that may be codes.
+#: So many different numbers, or fewer, may be codes.
 _FEW = 30
 
 
 def numbers(column: Column) -> ChosenKind | None:
-    """Choose for a column that holds numbers and nothing else."""
+    """Choose for a column that holds only numbers; None for other columns."""
     settings: dict[str, Any] = {}
     if (found := column.numbers) is None:
         if (found := _with_decimal_commas(column)) is None:
@@ -60,7 +60,7 @@ def numbers(column: Column) -> ChosenKind | None:
 
 
 def _with_decimal_commas(column: Column) -> np.ndarray | None:
-    """Return numbers such as 1.234,50; None if there are others, or if the commas may part thousands."""
+    """Parse numbers such as 1.234,50; None if a text is no number, or commas may separate thousands."""
     if not column.texts.str.contains(",").any() or column.share(rf"-?\d+|{_PARTED}") == 1:
         return None
     found = _by_decimal_commas(column)
@@ -68,12 +68,12 @@ def _with_decimal_commas(column: Column) -> np.ndarray | None:
 
 
 def _by_decimal_commas(column: Column) -> pd.Series:
-    """Return the numbers that texts are, NaN for what is none, where a comma begins the fraction."""
+    """Parse texts as numbers with decimal commas; NaN for other texts."""
     return column.texts.map(lambda text: number_in(text, ",")).astype(float)
 
 
 def almost_numbers(column: Column) -> ChosenKind | None:
-    """Choose for numbers in a writing that is not read: with commas at thousands, units, or words."""
+    """Choose for numbers in a notation that cannot be read: with marks at thousands, units, or words."""
     with_commas = column.texts[column.texts.str.contains(",")]
     if len(with_commas) and column.share(rf"-?\d+(\.\d+)?|{_PARTED}(\.\d+)?") > 0.9:
         what = f"numbers with commas at thousands, {with_commas.iloc[0]!r}: leave these out"
@@ -99,7 +99,7 @@ def almost_numbers(column: Column) -> ChosenKind | None:
         return ChosenKind(column, None, reason)
     if column.share(_DURATION) > 0.9:
         return ChosenKind(column, None, f"durations, {column.examples(1)}: write them as numbers of one unit")
-    # One unit for all that have one: sizes in ounces and pounds are words.
+    # Nearly all values with a unit must have the same one: sizes in ounces and pounds are words.
     parts = column.texts.str.extract(_AMOUNT).fillna("")
     unit = (parts[0] + parts[1]).str.strip().loc[lambda each: each != ""]
     has_unit = len(unit) > _HAVE_A_UNIT * len(column.texts)
@@ -109,5 +109,5 @@ def almost_numbers(column: Column) -> ChosenKind | None:
 
 
 def _are_codes(found: pd.Series, others: pd.Series) -> bool:
-    """Tell whether others make codes of numbers, as 1234-A does of 1234, but not of 12.50."""
+    """Tell whether the other values show that the numbers are codes, as 1234-A does for 1234."""
     return not (found % 1 > 0).any() and others.str.fullmatch(CODE).mean() > 0.5

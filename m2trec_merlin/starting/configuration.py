@@ -1,4 +1,4 @@
-"""A configuration as text, with the reason of each choice beside it."""
+"""Compose the text of a configuration, with the reason for each choice beside it."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from m2trec_merlin.starting.order import Order
 from m2trec_merlin.starting.sessions import Grouping
 from m2trec_merlin.starting.times import Times
 
-#: Letters of a column's name that the name of its attribute may have, before what makes it another one.
+#: The most letters of a column's name in an attribute's name, before a suffix that makes it unique.
 _LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found out about the tables.
+    """The findings about the tables.
 
     Attributes:
         events: the interactions.
-        items: the items, of the same file where the interactions say what these are.
+        items: the items; from the same file if the interactions describe the items.
         ids: the columns of ids.
         unknown: share of all events whose item has no row, or is missing.
-        split: the column that names the split, if there is one.
+        split: name of the column of splits, if there is one.
         grouping: how events become sessions.
-        order: what orders them.
-        choices: for each column of the items but the ids.
-        tasks: the categories to predict, a part of the choices.
-        listed: since when items are listed, of a column that is no attribute; None: nobody knows.
-        unsure: what else a person should look at.
+        order: how events are ordered.
+        choices: the choice for each column of the items, except the ids.
+        tasks: the categories to predict, a subset of the choices.
+        listed: the dates since when items are listed; None if unknown.
+        unsure: further doubts for a person to check.
     """
 
     events: Look
@@ -58,11 +58,11 @@ class Examination:
 
     @property
     def is_one_table(self) -> bool:
-        """Whether the interactions say what the items are."""
+        """Whether the interactions also describe the items."""
         return self.events.path == self.items.path
 
     def looked_at(self) -> list[str]:
-        """Return what is known of how many rows."""
+        """Return lines about the rows looked at."""
         if not self.is_one_table:
             return [self.events.describe(), self.items.describe()]
         described = ", ".join(repr(name) for name in self.items.columns if name != self.ids.described)
@@ -72,7 +72,7 @@ class Examination:
         return [self.events.describe(), items]
 
     def doubts(self) -> list[str]:
-        """Return what a person should look at."""
+        """Return doubts for a person to check."""
         lines = [*self.unsure, *taken_back(self._unused())]
         for look in (self.events,) if self.is_one_table else (self.events, self.items):
             if any(
@@ -108,7 +108,7 @@ class Examination:
         return lines
 
     def left_out(self) -> list[str]:
-        """Return which columns are not used, and why."""
+        """Return unused columns with the reasons."""
         unused = [column.name for column in self._unused()]
         lines = [
             f"{self.items.path.name}, '{choice.column.name}': {choice.reason}"
@@ -123,7 +123,7 @@ class Examination:
         return [*lines, *(f"{log}, {line}" for line in told_apart(self._unused()))]
 
     def _unused(self) -> list[Column]:
-        """Return the columns of the interactions that nothing reads."""
+        """Return the columns of the interactions that are not used."""
         used = {self.ids.clicked, self.grouping.column, self.order.column, self.split}
         used.update(self.items.columns if self.is_one_table else ())
         return [column for name, column in self.events.columns.items() if name not in used]
@@ -133,8 +133,8 @@ def compose(found: Examination, output: Path) -> str:
     """Return the text of a configuration file.
 
     Args:
-        found: about the tables.
-        output: where the file will be; paths of tables are relative to its folder.
+        found: the findings about the tables.
+        output: path of the file; paths of tables are relative to its folder.
     """
     lines = [
         "# Written by `m2trec init` as a first draft. Read it, change it, and run",
@@ -169,12 +169,12 @@ def compose(found: Examination, output: Path) -> str:
 
 
 def run_name(output: Path) -> str:
-    """Return the name of a file as that of a run."""
+    """Return the name of a file as a valid name of a run."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", output.stem).strip("_.-") or "shop"
 
 
 def attribute_names(choices: Iterable[ChosenKind]) -> dict[str, str]:
-    """Return a valid name of its own for the attribute of each column that is used."""
+    """Return a valid, unique name of an attribute for each column that is used."""
     names: dict[str, str] = {}
     for column in (choice.column.name for choice in choices if choice.kind is not None):
         plain = re.sub(r"_{2,}", "_", re.sub(r"[^A-Za-z0-9_]+", "_", column[:_LONGEST_NAME])).strip("_")
@@ -258,7 +258,7 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
 
 def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
     names = attribute_names(choices)
-    # The first text serves as title: one that hardly an item lacks.
+    # The first text serves as the title, so titles come first, those with the fewest gaps before others.
     for choice in sorted(choices, key=lambda c: (not c.is_title, c.is_title and round(c.column.gaps, 2))):
         if choice.kind is None:
             continue
@@ -270,7 +270,7 @@ def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
 
 
 def _title_column(choices: list[ChosenKind]) -> str | None:
-    """Return the column that names the items, where no text does."""
+    """Return the column that names the items, if no attribute of kind text does."""
     if any(choice.is_title for choice in choices):
         return None
     return next((choice.column.name for choice in choices if choice.names_items), None)
@@ -284,11 +284,11 @@ def _block(title: str, lines: list[str]) -> Iterator[str]:
 
 
 def _comment(text: str) -> str:
-    """Return a comment behind a setting: one line of printable characters."""
+    """Return a comment after a setting: one line of printable characters."""
     return "  # " + " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _relative(path: Path, output: Path) -> str:
-    # Behind a link to a folder, `..` is not where the link stands.
+    # `..` after a link to a folder does not lead to the link's own folder, so links are resolved.
     relative = os.path.relpath(path.parent.resolve() / path.name, output.parent.resolve())
     return relative if relative.count("..") < 4 else str(path.resolve())

@@ -1,4 +1,4 @@
-"""How the text files of a table are written: what separates fields, the encoding, and whether marks quote."""
+"""Guess the dialect of a table's text files: separator, encoding, and whether quotation marks quote."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from m2trec_merlin.readers.files.dialect import Dialect, usual_separator, wide_e
 from m2trec_merlin.readers.files.table_file import TableFile
 
 _CANDIDATES = ",;\t|^~"
-#: Several characters between fields, as exports write them that expect commas everywhere.
+#: Separators of several characters, which some exports use because fields may hold commas.
 _LONG = ("::", "||", "@@", "\t\t", ";;", "~~", "$$", "|~|")
 _BLOCK_BYTES = 1 << 20
 _SAMPLE_LINES = 200
-#: Rows of a well separated file that have as many fields as the header.
+#: Share of rows that must have the most frequent number of fields.
 _MOST = 0.9
 
 
 @dataclass(frozen=True)
 class Writing:
-    """How a table is written.
+    """The guessed dialect of a table.
 
     Attributes:
-        dialect: to read it in; a separator of None is the one that its name promises.
-        open_to: settings by which nothing in it changes: the encoding of plain ASCII, or what quotation marks
-            mean where there is none.
-        unsure: what a person should look at.
+        dialect: the dialect; a separator of None is the usual one for the name of the file.
+        open_to: settings that make no difference to this table, such as the encoding of plain ASCII, or the
+            meaning of quotation marks if there are none.
+        unsure: doubts for a person to check.
     """
 
     dialect: Dialect
@@ -44,18 +44,18 @@ class Writing:
     unsure: tuple[str, ...] = ()
 
     def beside(self, other: Writing) -> Dialect:
-        """Return the dialect, as like that of another table as it can be."""
+        """Return the dialect, with settings of another table's dialect where they make no difference."""
         both = {name: getattr(other.dialect, name) for name in self.open_to}
         if both.get("encoding", "").startswith("utf-16"):
-            del both["encoding"]  # not even ASCII is written alike
+            del both["encoding"]  # UTF-16 encodes even ASCII differently
         return replace(self.dialect, **both)
 
 
 def writing_of(path: Path) -> Writing:
-    """Guess how the files of a table are written.
+    """Guess the dialect of a table's files.
 
     Raises:
-        DataError: one is empty or is not delimited text, or two are written differently.
+        DataError: a file is empty or is not delimited text, or two files have different dialects.
     """
     files = TableFile(path).text_files()
     if not files:
@@ -110,7 +110,7 @@ def _decodes(file: Path, encoding: str) -> bool:
 
 def _separator(file: Path, text: str) -> str:
     lines = text.splitlines(keepends=True)
-    # The last line of a long text is cut off.
+    # The last line of a long text may be incomplete.
     sampled = lines[: min(_SAMPLE_LINES, max(len(lines) - 1, 2))]
     sample = "".join(line for line in sampled if len(line) < csv.field_size_limit())
     for mark in _LONG:
@@ -120,7 +120,7 @@ def _separator(file: Path, text: str) -> str:
     scores = _scores(file, sample, csv.QUOTE_MINIMAL) or _scores(file, sample, csv.QUOTE_NONE)
     if not scores:
         for _ in TableFile(file).blocks():
-            pass  # which says more, if it is no text at all
+            pass  # raises a better error if the file is not text at all
         raise DataError(
             str(file),
             [
@@ -132,7 +132,7 @@ def _separator(file: Path, text: str) -> str:
 
 
 def _scores(file: Path, sample: str, quoting: Literal[0, 3]) -> dict[str, tuple[bool, bool, int]]:
-    """Return the separators that part the rows of a sample alike, and how well, the best greatest."""
+    """Return the separators that divide the rows of a sample equally, each with a score."""
     scores = {}
     for separator in _CANDIDATES:
         rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator, quoting=quoting)
@@ -147,7 +147,7 @@ def _scores(file: Path, sample: str, quoting: Literal[0, 3]) -> dict[str, tuple[
 
 
 def _quoting(path: Path, dialect: Dialect) -> bool:
-    """Tell whether quotation marks quote: whether the table can be read to its end if they do."""
+    """Tell whether quotation marks quote, which is so if the whole table can be read that way."""
     for quoting in (True, False):
         table = TableFile(path, replace(dialect, quoting=quoting))
         try:
@@ -156,7 +156,7 @@ def _quoting(path: Path, dialect: Dialect) -> bool:
         except DataError:
             continue
         return quoting
-    return True  # neither: the reader says what is wrong
+    return True  # neither way works: the reader will report why
 
 
 def _common(path: Path, what: str, values: Sequence[str]) -> str | None:

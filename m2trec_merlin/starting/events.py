@@ -1,4 +1,4 @@
-"""Columns of the interactions that tell events apart: what may be no event at all, or none to predict."""
+"""Find columns of the interactions that distinguish events, some of which should perhaps not count."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 
-#: Values by which a column says yes or no.
+#: Pairs of values that mean yes or no.
 _FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"j", "n"})
-#: What stands where something is so, and nothing where it is not.
+#: The value of a mark; where it is missing, the mark is not set.
 _MARK = {"x"}
 _FEW = 20
-#: An amount below nothing, with whatever decimal mark; SAP puts its minus last.
+#: A negative amount with any decimal mark; SAP writes the minus last.
 _NEGATIVE = r"[-\u2212]\s*\d.*|\d[\d.,]*\s*[-\u2212]"
 
 
 def taken_back(columns: Iterable[Column]) -> Iterator[str]:
-    """Say which columns hold amounts below nothing, such as those of returned goods."""
+    """Yield a doubt for each column with negative amounts, such as those of returned goods."""
     for column in columns:
         if speaks_of(column.name, "quantity") and 0 < (share := column.share(_NEGATIVE)) < 1:
             yield (
@@ -28,7 +28,7 @@ def taken_back(columns: Iterable[Column]) -> Iterator[str]:
 
 
 def told_apart(columns: Iterable[Column]) -> Iterator[str]:
-    """Say which columns hold the kind of an event, a yes or no, or how it was rated."""
+    """Yield a hint for each column that holds the kind of an event, a yes or no, or a rating."""
     for column in columns:
         named, values = speaks_of(column.name, "event", "opinion"), {*column.counts.index.str.lower()}
         is_mark = values == _MARK and column.gaps > 0

@@ -1,4 +1,4 @@
-"""Numbers of the items that follow how often these occur in the events, as counts of sales and reviews do."""
+"""Find numbers of items that were probably counted from the events, such as counts of sales or reviews."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import pandas as pd
 from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.look import Column
 
-#: Rank correlation from which on a number is hardly something else than a count of the events.
+#: Rank correlation above which a number is probably a count of the events.
 _FOLLOWS = 0.8
-#: Items that both are known of, at least.
+#: The fewest items with both numbers.
 _ENOUGH = 30
 
 
 def counts_of_events(choices: Iterable[ChosenKind], described: Column, clicked: Column) -> Iterator[str]:
-    """Say which attributes may have been counted from what is to be predicted.
+    """Yield a doubt for each attribute that may have been counted from the events to predict.
 
     Args:
-        choices: for columns of the items.
-        described: their ids.
-        clicked: the ids in the events that are looked at.
+        choices: the choices for columns of the items.
+        described: the column of ids of the items.
+        clicked: the column of item ids in the kept events.
     """
     events = described.texts.map(clicked.counts).fillna(0)
     for choice in choices:
@@ -32,7 +32,7 @@ def counts_of_events(choices: Iterable[ChosenKind], described: Column, clicked: 
             {"value": pd.Series(numbers, choice.column.texts.index), "events": events}
         ).dropna()
         both = known.rank()
-        # Of a rank of sales the lowest is the best.
+        # The correlation may be negative, as the lowest rank of sales is the best.
         alike = both["value"].corr(both["events"]) if both.nunique().min() > 2 else 0.0
         if len(known) >= _ENOUGH and abs(alike) > _FOLLOWS:
             yield (

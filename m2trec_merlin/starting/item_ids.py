@@ -1,4 +1,4 @@
-"""Which columns hold the ids of items: those of both tables whose values meet."""
+"""Find the columns of item ids: a column of each table, which have values in common."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 
-#: What numbers are that are hardly ids of items, by the names of their columns.
+#: Subjects of names of columns whose numbers are hardly ids of items.
 _OTHERS = ("session", "user", "time", "place", "quantity")
-#: Values that a name is held against.
+#: The most values that a name is compared with.
 _COMPARED = 1000
-#: Share of values that are ids where two columns mean the same.
+#: Share of common values above which two columns hold the same ids.
 MET = 0.5
-#: Share of the ids that one column has from which on another one has about as many.
+#: A column has about as many ids as another one if it has at least this share of them.
 _AS_MANY = 0.98
 
 
@@ -30,11 +30,11 @@ class ItemIds:
     """The columns that hold ids of items.
 
     Attributes:
-        clicked: in the interactions.
-        described: in the items.
+        clicked: name of the column in the interactions.
+        described: name of the column in the items.
         known: share of events whose item has a row.
-        are_unique: whether hardly an item has two rows.
-        rivals: other columns of the items in which the same ids stand in other rows.
+        are_unique: whether nearly all items have a single row.
+        rivals: names of other columns of the items that hold the same ids, but in other rows.
     """
 
     clicked: str
@@ -45,21 +45,21 @@ class ItemIds:
 
     @property
     def is_sure(self) -> bool:
-        """Whether they are hardly ids by chance."""
+        """Whether these are ids beyond coincidence."""
         return self.are_unique and self.known > MET
 
 
 def find_item_ids(events: Look, items: Look) -> ItemIds | None:
-    """Return the columns of both tables whose values are the same ids; None if there are none."""
+    """Return the columns of both tables that hold the same ids; None if there are none."""
     candidates = [c for c in items.columns.values() if not c.is_list and not c.is_time and c.distinct > 1]
-    # Titles are often unique, too, and long to read.
+    # Titles are often unique, too, but have several words.
     unique = [c for c in candidates if c.is_unique and c.gaps < 0.02 and c.words < 2]
     nearly = [c for c in candidates if c.distinct > 0.5 * len(c.values)]
     read = cache(items.ids)
     known = {c.name: KnownItems(read(c.name)) for c in unique or nearly}
     chosen: ItemIds | None = None
     for tier in _tiers(events):
-        # A few values are ids by chance, too: another tier may know most of its own.
+        # A few values may be ids by chance, while most values of a column in another tier are ids.
         if chosen is not None and (chosen.known > MET or speaks_of(chosen.clicked, "item")):
             break
         pairs = [pair for clicked in tier for pair in _pairs(clicked, known, items)]
@@ -78,10 +78,10 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
 def _against(
     chosen: ItemIds, rivals: list[Column], clicked: Column, read: Callable[[str], pd.Series]
 ) -> ItemIds:
-    """Return ids with the columns of the items that hold them as well, each in other rows.
+    """Compare the chosen column of the items with rivals, which hold the same ids in other rows.
 
-    Such numbers count the lines of the table. A column that is called like an item and has several rows of
-    each is that of the ids rather than one that is not: then an item has several rows.
+    Such rivals may just number the rows of the table. But a rival that is named like an item and repeats its
+    ids replaces a chosen column that is not named so: then items have several rows.
     """
     ids = normalise_ids(clicked.values.drop_duplicates()).dropna()
     own, found = _lines_of(ids, read(chosen.described)), []
@@ -93,62 +93,62 @@ def _against(
     called = [c.name for c in found if not c.is_unique]
     if called and not speaks_of(chosen.described, "item"):
         return replace(chosen, described=called[0], are_unique=False)
-    # What counts lines is no rival of what is called like an item.
+    # A column that numbers rows is no rival of a column that is named like an item.
     trust = _trust(chosen.clicked, chosen.described)
     return replace(chosen, rivals=tuple(c.name for c in found if 2 * _trust(chosen.clicked, c.name) >= trust))
 
 
 def _groups(name: str) -> bool:
-    """Tell whether a column is called like users or sessions, and not like items."""
+    """Tell whether a column is named like users or sessions, and not like items."""
     return not speaks_of(name, "item") and (speaks_of(name, "user") or "sess" in name.lower())
 
 
 def _are_grouped_beside(events: Look, ids: str) -> bool:
-    """Tell whether another column than that of ids is called like users or sessions."""
+    """Tell whether a column other than the ids is named like users or sessions."""
     return any(name != ids and speaks_of(name, "user", "session") for name in events.columns)
 
 
 def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterator[tuple[float, ItemIds]]:
-    """Yield a score and the ids for each column of the items that a column of the interactions meets."""
+    """Yield the score and ids of each pair of a column of the interactions and one of the items."""
     is_item = speaks_of(clicked.name, "item")
     if is_item and clicked.name in items.columns and clicked.name not in known:
-        return  # the same column has several rows an item: another one meets it by chance
+        return  # the column of the same name repeats its ids, so any other match is a coincidence
     ids = normalise_ids(clicked.values).dropna()
     for described, index in known.items():
         found = index.positions(ids)
         met, share = len(np.unique(found[found >= 0])), float((found >= 0).mean())
         is_strange = _groups(clicked.name) != _groups(described) or speaks_of(clicked.name, *_OTHERS)
         if is_strange and not is_item and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
-            continue  # small numbers are ids by chance
+            continue  # small numbers match ids by chance
         score = met * share**2 * _trust(clicked.name, described)
         if met:
             yield score, ItemIds(clicked.name, described, share, True)
 
 
 def _trust(clicked: str, described: str) -> int:
-    """Return how much sooner a column of the items holds the ids of another one, by their names."""
+    """Return a weight for a pair of columns to hold the same ids, judged by their names."""
     if clicked.lower() == described.lower():
         return 8
     if speaks_of(described, "item"):
         return 4
-    # Numbers of lines, and ranks.
+    # Numbers of rows, and ranks.
     return 1 if speaks_of(described, "place") or re.match(r"(?i)unnamed|$", described) else 2
 
 
 def _lines_of(ids: pd.Series, column: pd.Series) -> np.ndarray:
-    """Return in which line a column has each id first, int64; -1 where it does not have it."""
+    """Return the first row of each id in a column, int64; -1 if it is not there."""
     known = column.dropna().drop_duplicates()
     lines = np.append(known.index.to_numpy(), -1)
     return lines[KnownItems(known).positions(ids)]
 
 
 def without_header(events: Look, items: Look, ids: ItemIds | None) -> list[str]:
-    """Say which table begins with a row: what its column of ids is called is an id.
+    """Return a problem for each table without a header, where the name of the id column is itself an id.
 
     Args:
         events: the interactions.
         items: the items.
-        ids: the columns of ids; None: none meet, and a name that is written as the values below it tells.
+        ids: the columns of ids; if None, a name written like the values of its column shows a lack of header.
     """
     found = []
     for look in (events, items):
@@ -158,7 +158,7 @@ def without_header(events: Look, items: Look, ids: ItemIds | None) -> list[str]:
         else:
             name = ids.clicked if look is events else ids.described
             known = {*events.columns[ids.clicked].texts, *items.columns[ids.described].texts}
-            # Names without a digit stand between the rows of files that were put together.
+            # Names without a digit are headers that stand between the rows of concatenated files.
             is_row = name in known and re.search(r"\d", name) is not None
         if is_row and not is_numbered:
             names = ", ".join(repr(shorten(name, 40)) for name in [*look.columns, *look.unreadable])
@@ -169,7 +169,7 @@ def without_header(events: Look, items: Look, ids: ItemIds | None) -> list[str]:
 
 
 def _is_written_like(name: str, column: Column) -> bool:
-    """Tell whether letters, digits and marks follow each other in a name as in most values of its column."""
+    """Tell whether a name has the same pattern of letters, digits and marks as most values of its column."""
     texts = pd.Series([name, *column.texts.iloc[:_COMPARED]], dtype=object)
     shapes = texts.str.replace(r"\d+", "9", regex=True).str.replace(r"[^\W\d_]+", "a", regex=True)
     return (
@@ -178,10 +178,10 @@ def _is_written_like(name: str, column: Column) -> bool:
 
 
 def _tiers(events: Look) -> list[list[Column]]:
-    """Return the columns that may hold ids of items, by what their names say.
+    """Return the columns that may hold ids of items, grouped by their names, the likeliest first.
 
-    Numbers of sessions, positions and the like meet ids by chance: they are asked only if no column is called
-    like an item.
+    Numbers of sessions, positions and the like match ids by chance, so such columns are tried only if no
+    column is named like an item.
     """
     columns = [c for c in events.columns.values() if not c.is_list and not c.is_time and len(c.texts)]
     named = [c for c in columns if speaks_of(c.name, "item")]

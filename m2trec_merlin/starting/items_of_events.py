@@ -1,4 +1,4 @@
-"""Items where one table holds all: a column of their ids, and those that say what an item is."""
+"""Find the items in a single table of events: the column of their ids, and the columns that describe them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from m2trec_merlin.readers.first_rows import rows_saying_most
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 
-#: Rows whose item stands in an earlier one, from which on it can be told what belongs to items.
+#: The fewest repetitions of items needed to tell which columns belong to items.
 _ENOUGH = 50
-#: Agreement of a row with the first one of its item, 0 by chance and 1 always, and rank correlation of
-#: numbers with it, from which on a column belongs to items. Prices change; quantities are those of events.
+#: A column belongs to items if rows agree with the first row of their item (0 is chance, 1 is always) to this
+#: degree, or numbers have this rank correlation with it. So prices, which change, do; quantities do not.
 _AGREES, _FOLLOWS = 0.7, 0.8
 
 
 def look_at_items(events: Look) -> Look:
-    """Return a look at the items alone: a row of each that was kept, as the reader chooses it, ids first.
+    """Return a look at the items: one kept row per item, chosen as by the reader, with the ids first.
 
-    Where items have no ids, as in many logs of baskets, their names are these, nothing stands beside them.
+    If items have no ids, as in many logs of baskets, their names serve as ids, without further columns.
 
     Raises:
-        DataError: no column can be told to hold ids of items, or their names.
+        DataError: no column can be identified as ids or names of items.
     """
     found = [
         (speaks_of(ids.name, "item"), len(described), ids.distinct, ids.name, described)
@@ -62,7 +62,7 @@ def _may_be_ids(column: Column) -> bool:
 
 
 def _named(events: Look) -> Column | None:
-    """Return the column of names by which the events tell their items, if one is called so and comes back."""
+    """Return the column of item names, if a column is named so and its values repeat."""
     names = [
         column
         for column in events.columns.values()
@@ -76,7 +76,7 @@ def _named(events: Look) -> Column | None:
 
 
 def _described_by(ids: Column, events: Look) -> list[str]:
-    """Return the columns that belong to items of some ids."""
+    """Return the names of the columns that belong to items, given the column of ids."""
     first = ids.texts.drop_duplicates()
     first_row = ids.texts.map(pd.Series(first.index, first.to_numpy()))
     first_row = first_row[first_row.index != first_row]
@@ -91,11 +91,11 @@ def _described_by(ids: Column, events: Look) -> list[str]:
 
 
 def _belongs(column: Column, first_row: pd.Series) -> bool:
-    """Tell whether rows have what the first row of their item has, more than by chance.
+    """Tell whether rows agree with the first row of their item, beyond chance.
 
     Args:
-        column: of the events.
-        first_row: of the item of each row that is not the first one itself.
+        column: a column of the events.
+        first_row: number of the first row of the item, for each row that is not the first one itself.
     """
     own, first = column.texts.reindex(first_row.index), column.texts.reindex(first_row).to_numpy()
     pairs = pd.DataFrame({"own": own, "first": first}).dropna()

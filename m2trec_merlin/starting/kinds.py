@@ -1,6 +1,6 @@
-"""The kind of attribute that suits a column of the items table, or why it is left out.
+"""Choose the kind of attribute for a column of the items table, or a reason to leave it out.
 
-The rules are asked in order; the first that has an opinion decides.
+Rules are tried in order; the first that returns a choice decides.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from m2trec_merlin.starting.times import times_of
 
 _FILE = r"(?i)(https?://|www\.|s3://|/|data:)?\S+\.(jpe?g|png|gif|webp|svg|html?|pdf|mp4|php)\S*|https?://\S+|www\.\S+"
 _BETWEEN = ("|", ">", ";", ",", "/")
-#: As web pages write `&`: its semicolon separates nothing.
+#: An entity of HTML, such as `&amp;`, whose semicolon separates nothing.
 _ENTITY = r"&#?\w+;"
-#: One of HTML, and the share of values from which on they are no slip.
+#: A text with a tag of HTML, and the share of values above which tags are no slip.
 _TAG, _FEW_TAGS = r"(?is).*</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>.*", 0.1
-#: Mean number of words of what is no single value any more.
+#: Mean number of words above which a text is no single value.
 _WORDS_OF_A_VALUE = 3.5
 _FEW = 30
 _FRACTION = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-#: Share of missing values above which a column says too little.
+#: Share of missing values above which a column is left out.
 _MOSTLY_MISSING = 0.98
 
 
 def choose_kind(column: Column, ids: Column) -> ChosenKind:
-    """Return the kind that suits a column, or why there is none.
+    """Return the kind that suits a column, or why it is left out.
 
     Args:
-        column: of the items table.
+        column: a column of the items table.
         ids: the column of ids, of the same rows.
     """
     if column.is_unique and column.texts.eq(ids.texts.reindex(column.texts.index)).mean() > 0.9:
@@ -89,7 +89,7 @@ def _lists(column: Column) -> ChosenKind | None:
 
 def _written_lists(column: Column) -> ChosenKind | None:
     written = written_lists(column.texts)
-    # Of texts a few may well look so.
+    # A few texts may look like lists by chance.
     if written.sum() <= len(written) / 2:
         return None
     example = repr(shorten(column.texts[written].iloc[0], 24))
@@ -100,7 +100,7 @@ def _dates(column: Column) -> ChosenKind | None:
     if column.numbers is not None and not speaks_of(column.name, "time"):
         return None
     found = times_of(column)
-    # A number of days is one of an item, too.
+    # A number of days may be an attribute of the item.
     if column.is_time or (found is not None and found.time_format != DAYS):
         reason = (
             "dates or times, for which there is no kind: a number, such as days since release, can be used, "
@@ -117,11 +117,11 @@ def _addresses(column: Column) -> ChosenKind | None:
 
 
 def _vectors(column: Column) -> ChosenKind | None:
-    """Numbers of a vector, written as text."""
+    """Leave out vectors that are written as text."""
     if column.share(rf"{_FRACTION}([\s;|,]+{_FRACTION}){{3,}}") < 0.9:
         return None
     lengths = column.texts.str.split(r"[\s;|,]+", regex=True).str.len()
-    # Of several lengths they may be measures of any kind.
+    # If their lengths differ, they may be measures of any kind.
     if lengths.nunique() > 1 or not column.texts.str.contains(r"\d\.\d").mean() > 0.9:
         return None
     what = f"{lengths.iloc[0]} numbers written as text, {column.examples(1)}"
@@ -129,12 +129,12 @@ def _vectors(column: Column) -> ChosenKind | None:
 
 
 def _several_values(column: Column) -> ChosenKind | None:
-    # Signs of HTML separate nothing.
+    # The characters of HTML tags separate nothing.
     if written_lists(column.texts).any() or column.share(_TAG) > _FEW_TAGS:
         return None
     texts = column.texts.str.replace(_ENTITY, "&", regex=True)
     for separator in _BETWEEN:
-        # A mark that stands in some values only may be part of a title or of a number.
+        # A mark in only a few values may be part of a title or of a number.
         holding = column.texts[texts.str.contains(separator, regex=False)]
         if len(holding) < (0.2 if separator in "|>;" else 0.3) * len(column.texts):
             continue
@@ -144,7 +144,7 @@ def _several_values(column: Column) -> ChosenKind | None:
             continue
         if (values == "").mean() > 0.2 or values.str.split().str.len().mean() > _WORDS_OF_A_VALUE:
             continue
-        # Values come back in other company; what never does is one category, such as "toys, games".
+        # Single values recur in other combinations; otherwise the text is one category, as "toys, games".
         most = 1.5 * column.distinct + 3 if separator in "|>;" else column.distinct
         if values.nunique() > min(most, max(0.3 * len(values), 3)):
             continue
@@ -162,7 +162,7 @@ def _several_values(column: Column) -> ChosenKind | None:
 
 
 def _separates_too(values: pd.Series, separator: str) -> str | None:
-    """Return another mark whose sides are values themselves, as where a field holds several paths."""
+    """Return another mark that also separates known values, as in fields of several paths, or None."""
     known = set(values)
     for other in _BETWEEN:
         parted = values[values.str.contains(other, regex=False)].unique()
@@ -174,7 +174,7 @@ def _separates_too(values: pd.Series, separator: str) -> str | None:
 
 
 def _are_composed(lists: pd.Series) -> bool:
-    """Tell whether parts have places of their own, as in "Smith, J.", which is one name."""
+    """Tell whether each part always has the same place, as in "Smith, J.", which is one name."""
     if lists.str.len().nunique() > 1:
         return False
     places = [set(lists.str[place].str.strip()) for place in range(len(lists.iloc[0]))]
@@ -217,7 +217,7 @@ def _categories(column: Column) -> ChosenKind | None:
 
 
 def _kept(lengths: pd.Series) -> dict[str, int]:
-    """Return how many values of an item are kept, where some have more than the default."""
+    """Return the setting for how many values of an item are kept, if the default is too small."""
     return {"max_tokens": 64} if lengths.max() > 16 else {}
 
 

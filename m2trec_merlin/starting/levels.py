@@ -1,4 +1,4 @@
-"""Columns that follow from others: codes beside names, and levels of categories from coarse to fine."""
+"""Find columns that determine each other: codes of names, and levels of categories from coarse to fine."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 
-#: What the model learns to predict beside the next item has at most so many values.
+#: The most values of a category that the model learns to predict besides the next item.
 _MOST_VALUES = 5000
 _MOST_TASKS = 3
-#: Share of the items of which either of two columns says something that both have to be known of.
+#: Of the items with a value in the fuller of two columns, the share that must have values in both.
 _TWINS = 0.9
 
 
 def without_twins(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
-    """Leave out what says the same in other values as another column: of number and name, the number."""
+    """Leave out columns that say the same as another one in other values: of number and name, the number."""
     kept: list[ChosenKind] = []
-    # Names before codes, so that a person can read what is kept.
+    # Names come before codes, so that readable columns are kept.
     by_reading = sorted(choices, key=lambda c: c.kind == "categorical" and _is_hard_to_read(c.column))
     for choice in by_reading:
         twin = next((other for other in kept if _say_the_same(choice, other)), None)
@@ -32,7 +32,7 @@ def without_twins(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
 
 
 def _is_hard_to_read(column: Column) -> int:
-    """Return 0 of names, 1 of what is called a code, 2 of what looks like one."""
+    """Return 0 for names, 1 for columns named like codes, 2 for values that look like codes."""
     return 2 if column.numbers is not None or column.are_codes else int(speaks_of(column.name, "code"))
 
 
@@ -43,14 +43,14 @@ def _say_the_same(one: ChosenKind, other: ChosenKind) -> bool:
     if one.column.distinct != other.column.distinct or one.column.distinct < 3:
         return False
     known, also = one.column.texts.index, other.column.texts.index
-    # Of a few items, any two columns may say the same.
+    # In a few items, any two columns may agree by chance.
     if len(known.intersection(also)) < _TWINS * max(len(known), len(also)):
         return False
     return follows(one, other) and follows(other, one)
 
 
 def follows(coarse: ChosenKind, fine: ChosenKind) -> bool:
-    """Tell whether a value of the fine column has but one value of the coarse one."""
+    """Tell whether nearly every value of the fine column occurs with only one value of the coarse one."""
     pairs = pd.DataFrame({"fine": fine.column.texts, "coarse": coarse.column.texts}).dropna()
     seen = len(pairs.drop_duplicates())
     return len(pairs) > 0 and seen <= 1.01 * pairs["fine"].nunique()
@@ -72,5 +72,5 @@ def choose_tasks(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
     levels = sorted(named or possible[:1], key=lambda choice: choice.n_values)
     if len(levels) <= _MOST_TASKS:
         return levels
-    # Of many levels the coarsest, the finest, and one between.
+    # Keep the coarsest, the finest, and one level between them.
     return [levels[0], levels[len(levels) // 2], levels[-1]]

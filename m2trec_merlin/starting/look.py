@@ -1,4 +1,4 @@
-"""A bounded look at a table: all rows are counted, some are kept, and each column is described by these."""
+"""A bounded look at a table: all rows are counted, and columns are described by a sample of kept rows."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.sections import LONGEST_NAME
 
-#: No blanks, and digits among the letters.
+#: A code: no blanks, and at least one digit.
 CODE = r"(?=.*\d)[\x21-\x7e]+"
 _LEADING_ZERO = r"-?0\d+"
 
 
 class Column:
-    """What the kept rows say of one column.
+    """A column of a table, described by the kept rows.
 
     Args:
-        name: in the file.
-        values: of the kept rows, as they stand; the index is the row number.
+        name: name of the column in the file.
+        values: the unchanged values of the kept rows, indexed by row number.
     """
 
     def __init__(self, name: str, values: pd.Series) -> None:
@@ -51,7 +51,7 @@ class Column:
 
     @cached_property
     def _type(self) -> pa.DataType | None:
-        """What Arrow takes the values for; None where these are of several types, as of several files."""
+        """The Arrow type of the values; None if they have several types, for instance from several files."""
         try:
             return to_arrow(self.values).type
         except pa.ArrowException:
@@ -59,35 +59,35 @@ class Column:
 
     @cached_property
     def texts(self) -> pd.Series:
-        """The known values as the product writes them, text; of lists, what stands for the whole list."""
+        """The known values as the product writes them as text; a list is one text."""
         if self.is_list:
             return self.values.dropna().map(lambda value: str(list(value)))
         return as_text(self.values).to_pandas().set_axis(self.values.index).dropna()
 
     @cached_property
     def gaps(self) -> float:
-        """Share of rows without a value."""
+        """The share of rows without a value."""
         known = self.values.notna().sum() if self.is_list else len(self.texts)
         return float(1 - known / max(len(self.values), 1))
 
     @cached_property
     def counts(self) -> pd.Series:
-        """How often each value occurs, the most frequent first."""
+        """The count of each value, the most frequent first."""
         return self.texts.value_counts()
 
     @property
     def distinct(self) -> int:
-        """Number of different values."""
+        """The number of distinct values."""
         return len(self.counts)
 
     @property
     def is_unique(self) -> bool:
-        """Whether hardly a value occurs twice."""
+        """Whether nearly every value occurs only once."""
         return self.distinct > 1 and self.distinct >= 0.98 * len(self.texts)
 
     @cached_property
     def numbers(self) -> np.ndarray | None:
-        """The known values as float64; None if one is no finite number, or is a code such as 007."""
+        """The known values as float64; None if any is no finite number, or is a code such as 007."""
         if self.is_list or self.is_time or self.texts.empty:
             return None
         found = pd.to_numeric(self.texts, errors="coerce").to_numpy(np.float64)
@@ -97,12 +97,12 @@ class Column:
 
     @property
     def whole_numbers(self) -> np.ndarray | None:
-        """The numbers, if none has a fraction."""
+        """The numbers, if all are whole; else None."""
         return None if self.numbers is None or (self.numbers % 1).any() else self.numbers
 
     @cached_property
     def words(self) -> float:
-        """Mean number of words of a value."""
+        """The mean number of words of a value."""
         return float(self.texts.str.split().str.len().mean()) if len(self.texts) else 0.0
 
     def share(self, pattern: str) -> float:
@@ -115,21 +115,21 @@ class Column:
         return self.share(CODE) > 0.9
 
     def examples(self, count: int) -> str:
-        """Return some values to show."""
+        """Return the most frequent values as text for a message."""
         return ", ".join(repr(shorten(t, 24)) for t in self.counts.index[:count])
 
 
 @dataclass
 class Look:
-    """What is known of a table.
+    """The result of looking at a table.
 
     Attributes:
-        path: of the file or folder.
-        file: to read more.
+        path: path of the file or folder.
+        file: reader of the whole table.
         rows: number of all rows.
-        first: rows kept from the start of the table, one after another.
-        columns: by name.
-        unreadable: why columns cannot be read, by name.
+        first: number of consecutive rows kept from the start of the table.
+        columns: the readable columns, by name.
+        unreadable: reasons why columns cannot be read, by name.
     """
 
     path: Path
@@ -141,16 +141,16 @@ class Look:
 
     @property
     def kept(self) -> int:
-        """Number of rows that were kept."""
+        """The number of kept rows."""
         return len(next(iter(self.columns.values())).values)
 
     def ids(self, name: str) -> pd.Series:
-        """Return all values of a column as ids of items, as the reader does."""
+        """Read all values of a column as ids of items, as the reader does."""
         ids = normalise_ids(self.file.read([name])[name])
         return ids if self.file.is_typed else digits_to_integers(ids)
 
     def describe(self) -> str:
-        """Say how much was looked at."""
+        """Return a description of how many rows were kept."""
         if self.kept == self.rows:
             return f"{self.path.name}: all {self.rows:,} rows"
         spread = self.kept - self.first
@@ -161,10 +161,10 @@ class Look:
 
 
 def look_at(path: Path, dialect: Dialect, limit: int) -> Look:
-    """Read a table once, and keep at most about `limit` rows of it.
+    """Read a table once, and keep at most about `limit` of its rows.
 
     Raises:
-        DataError: no column can be read, or there is no row.
+        DataError: no column can be read, or there are no rows.
     """
     file = TableFile(path, dialect)
     readable, unreadable = _readable(file)
@@ -176,7 +176,7 @@ def look_at(path: Path, dialect: Dialect, limit: int) -> Look:
 
 
 def _readable(file: TableFile) -> tuple[list[str], dict[str, str]]:
-    """Divide the columns into those that can be read and those that cannot."""
+    """Return the columns that can be read, and the reasons for those that cannot."""
     names = file.columns()
     if problem := file.mixture():
         raise DataError(str(file.path), [problem])
@@ -196,7 +196,7 @@ def _readable(file: TableFile) -> tuple[list[str], dict[str, str]]:
 
 
 def _rows_of(file: TableFile, names: list[str], limit: int) -> tuple[pd.DataFrame, int, int]:
-    """Return the kept rows, the number of all, and how many of the kept are the first of the table."""
+    """Return the kept rows, the number of all rows, and the number of rows kept from the start."""
     head: list[pd.DataFrame] = []
     spread: list[pd.DataFrame] = []
     stride, rows, first = 1, 0, 0

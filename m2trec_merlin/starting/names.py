@@ -1,10 +1,10 @@
-"""What the name of a column hints at, in English and German."""
+"""Tell what the name of a column hints at, in English and German."""
 
 from __future__ import annotations
 
 import re
 
-#: Words by subject: most begin a word of the name; those behind a ~ may stand anywhere, as in Verkaufspreis.
+#: Words by subject. They match the start of a word in the name; with ~, anywhere, as in Verkaufspreis.
 _WORDS = {
     "session": "sess visit(?!or) basket cart(?!on) order invoice transaction receipt trip utrip sitzung"
     " bestell warenkorb bon(?!us) beleg",
@@ -34,6 +34,6 @@ _PATTERNS = {
 
 
 def speaks_of(name: str, *subjects: str) -> bool:
-    """Tell whether the name of a column hints at one of some subjects; see `_WORDS`."""
+    """Tell whether the name of a column hints at one of the subjects of `_WORDS`."""
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     return any(_PATTERNS[subject].search(plain) for subject in subjects)

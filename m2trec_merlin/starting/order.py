@@ -1,4 +1,4 @@
-"""What orders the events of a session."""
+"""Find the column that orders the events of a session."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import Grouping
 from m2trec_merlin.starting.times import Times
 
-#: Share of events with the time of the one before from which on times are no order.
+#: Share of events with the same time as the previous event above which times do not order the events.
 _TIED = 0.05
 
 
 @dataclass(frozen=True)
 class Order:
-    """What orders the events of a session.
+    """The order of the events of a session.
 
     Attributes:
-        column: a position or a time; None: the order of the file.
-        times: what the column holds, if they are times.
-        reason: why so.
-        unsure: whether a person should look at it.
+        column: name of the column of positions or times; None for the order of the file.
+        times: the times in the column, if it holds times.
+        reason: the reason for the choice.
+        unsure: whether a person should check it.
     """
 
     column: str | None
@@ -35,7 +35,7 @@ class Order:
 
 
 def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
-    """Return what orders the events of a session."""
+    """Return how to order the events of a session."""
     order = _find_order(events, times, grouping, taken)
     column = None if order.times is None else events.columns[order.times.column]
     if column is None or column.numbers is None or speaks_of(column.name, "time"):
@@ -75,14 +75,14 @@ def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set
 
 
 def _others(times: list[Times]) -> str:
-    """Say which other times are about as fine as the first ones; nothing if none are."""
+    """Return a remark on other columns of times that are about as fine as the first one, or ""."""
     distinct = [each.times.nunique() for each in times]
     others = [each.column for each, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
     return f"; {', '.join(map(repr, others))} could be those of the events, too" if others else ""
 
 
 def _ties(session: pd.Series, times: pd.Series) -> float:
-    """Return the share of events that have the time of the event before in their session."""
+    """Return the share of events with the same time as the previous event of their session."""
     table = pd.DataFrame({"session": session, "time": times}).dropna().sort_values(["session", "time"])
     same = table["session"] == table["session"].shift()
     return float((table["time"] == table["time"].shift())[same].mean()) if same.any() else 0.0
@@ -94,12 +94,12 @@ def _places(column: Column, session: pd.Series) -> pd.DataFrame:
 
 
 def _rise(column: Column, session: pd.Series) -> bool:
-    """Tell whether the places of each session rise from row to row."""
+    """Tell whether positions rise from row to row within each session."""
     return bool(_places(column, session).groupby("session")["place"].is_monotonic_increasing.all())
 
 
 def _are_places(column: Column, session: pd.Series) -> bool:
-    """Tell whether a column counts the events of each session, from 0 or 1, or in any steps."""
+    """Tell whether a column holds positions: counts from 0 or 1 in each session, or is named so."""
     if column.whole_numbers is None or column.gaps or unnamed_times(column, set()) is not None:
         return False
     table = _places(column, session)

@@ -1,4 +1,4 @@
-"""The verb `init`: look at the tables, write a configuration, and try whether the data step takes it."""
+"""The verb `init`: look at the tables, write a configuration, and try the data step with it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from m2trec_merlin.starting.several import rows_of_several
 from m2trec_merlin.starting.strangers import explain_strangers
 from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
 
-#: Rows kept of a table, and events up to which the whole data step is tried.
+#: The most rows kept of a table, and the most events for which the data step is tried.
 _KEPT_ROWS = 200_000
 _TRIED_EVENTS = 3_000_000
 
@@ -42,12 +42,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Started:
-    """What `init` did.
+    """The result of `init`.
 
     Attributes:
-        found: about the tables.
-        config: as it was read back.
-        tried: what the data step made of the tables; None where they are too large to try.
+        found: the findings about the tables.
+        config: the configuration, read back from the file.
+        tried: summary of the data step; None if the tables are too large to try.
     """
 
     found: Examination
@@ -61,16 +61,16 @@ def start(
     """Write a commented configuration for two tables, or for one.
 
     Args:
-        events: the interactions, as source `tables` reads them; if they are the items, the two are exchanged.
-        items: the items; None: the interactions say what these are.
+        events: path of the interactions, for source `tables`; exchanged with the items if they are these.
+        items: path of the items; None if the interactions describe the items.
         output: the file to write.
-        force: replace it if it is there.
-        progress: is told what is being done.
+        force: whether to replace an existing file.
+        progress: receives a line for each thing done.
 
     Raises:
-        ConfigError: the file cannot be written, or both tables are one.
-        DataError: a table cannot be read, the two do not belong together, or the data step refuses them; all
-            problems at once. In the last case the configuration is written.
+        ConfigError: the file cannot be written, or both tables are the same.
+        DataError: a table cannot be read, the two do not belong together, or the data step refuses them, in
+            which case the configuration is written; lists all problems.
     """
     _check_paths(events, items, output, force)
     found = examine(events, items, progress)
@@ -84,10 +84,10 @@ def start(
 
 
 def tables_of(paths: Sequence[Path]) -> tuple[Path, Path | None]:
-    """Return the events, and the items if they have a table of their own.
+    """Return the path of the events, and that of the items if they have a separate table.
 
     Raises:
-        ConfigError: there are more than two.
+        ConfigError: there are more than two paths.
     """
     if len(paths) > 2:
         named = ", ".join(map(str, paths))
@@ -100,10 +100,10 @@ def tables_of(paths: Sequence[Path]) -> tuple[Path, Path | None]:
 
 
 def examine(events: Path, items: Path | None, progress: Progress = SILENT) -> Examination:
-    """Find out what the tables hold.
+    """Examine the tables.
 
     Raises:
-        DataError: as `start`.
+        DataError: see `start`.
     """
     if items is None:
         progress.say(f"looking at {events}")
@@ -113,7 +113,7 @@ def examine(events: Path, items: Path | None, progress: Progress = SILENT) -> Ex
 
 
 def _one_table(path: Path) -> tuple[Look, Look, ItemIds, list[str]]:
-    """Return a look at the events and at the items among them, the ids of these, and what is unsure."""
+    """Return looks at events and items of one table, the columns of ids, and doubts."""
     writing = writing_of(path)
     events = look_at(path, writing.dialect, _KEPT_ROWS)
     try:
@@ -129,7 +129,7 @@ def _one_table(path: Path) -> tuple[Look, Look, ItemIds, list[str]]:
 
 
 def _two_tables(events: Path, items: Path) -> tuple[Look, Look, ItemIds, list[str]]:
-    """Return the same of two tables, whichever of them holds the events."""
+    """Return the same for two tables, exchanged if the first one holds the items."""
     writings = _both(writing_of, events, items)
     dialects = {events: writings[0].beside(writings[1]), items: writings[1].beside(writings[0])}
     one, other = _both(lambda path: look_at(path, dialects[path], _KEPT_ROWS), events, items)
@@ -152,12 +152,12 @@ def _two_tables(events: Path, items: Path) -> tuple[Look, Look, ItemIds, list[st
 
 def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examination:
     several = rows_of_several(one, other, ids.described)
-    # Beside an item and a session of its own, the history of an event may well stand there, too.
+    # Rows with an item and a session of their own may also hold the history of the event.
     if several and not (ids.known > MET and any(speaks_of(name, "session", "user") for name in one.columns)):
         raise DataError(str(one.path), [f"{one.path}: {why}" for why in several.values()])
     split = find_split(one)
     unsure += [] if split else nearly_splits(one)
-    # What an item is called, and when it came out, is neither session nor time of an event.
+    # Columns of the items, such as names and release dates, are neither sessions nor times of events.
     of_items = other.columns.keys() if other.file is one.file else {ids.clicked}
     taken = {*of_items, *([split] if split else [])}
     times = find_times(one, taken)
@@ -214,7 +214,7 @@ def _choose(column: Column, ids: Column) -> ChosenKind:
 
 
 def _both(ask: Callable[[Path], T], events: Path, items: Path) -> tuple[T, T]:
-    """Ask the same of both tables; what is wrong with either is raised together."""
+    """Call a function on both tables, and raise the problems of both together."""
     answers, problems = [], []
     for path in (events, items):
         try:
@@ -244,7 +244,7 @@ def _check_paths(events: Path, items: Path | None, output: Path, force: bool) ->
 
 
 def _unknown(events: Look, items: Look, ids: ItemIds) -> float:
-    """Return the share of all events whose item has no row, or that name none."""
+    """Return the share of all events whose item has no row, or is missing."""
     known = KnownItems(items.ids(ids.described))
     unknown = sum(
         int((known.positions(normalise_ids(block[ids.clicked])) < 0).sum())
@@ -254,10 +254,10 @@ def _unknown(events: Look, items: Look, ids: ItemIds) -> float:
 
 
 def _write(text: str, output: Path) -> Config:
-    """Write the file once the product takes it."""
+    """Write the file after a draft of it was loaded successfully; return the configuration."""
     try:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".m2trec-init-") as folder:
-            # In a folder beside it, paths of tables would lead elsewhere.
+            # The draft only checks the settings: relative paths would be wrong from its folder.
             draft = Path(folder, output.name)
             draft.write_text(text, encoding="utf-8")
             load_config(draft)
@@ -271,12 +271,12 @@ def _try(config: Config, output: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="m2trec-init-") as folder:
         try:
             tried = summarise_data(prepare_data(config.model_copy(update={"work_dir": Path(folder)})))
-            # The first line names the folder, which is gone when a person reads it.
+            # The first line names the temporary folder, which will be gone.
             return "\n".join(["Sessions", *tried.splitlines()[1:]])
         except DataError as error:
             where = f"{output} is written, but the tables need to be mended first: {error.source}"
             raise DataError(where, error.problems) from None
         except ArtifactError as error:
-            # No setting says where that is, and the configuration is none the worse for it.
+            # The temporary folder is not configured, so the configuration may still be fine.
             reason = reason_of(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
             return f"the data step could not be tried in {tempfile.gettempdir()} (TMPDIR): {reason}"

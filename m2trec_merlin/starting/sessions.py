@@ -1,4 +1,4 @@
-"""What makes the events of a table a session, what orders them, and what splits the sessions."""
+"""Find how events become sessions, and the column that names the splits."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import Times
 
-#: A pause after which a session is over, from the shortest; the first that leaves most events in sessions.
+#: Pauses that may end a session. The first is chosen that leaves enough events in sessions.
 _GAPS = ("30 min", "1 h", "12 h", "7 days")
-#: Share of events that a way of cutting must leave in sessions of at least two.
+#: Share of events that cutting must leave in sessions of at least two.
 _ENOUGH = 0.5
 _WHOLE = "all that a user did is one session"
 _LAST = "results on such data are mostly published with data.split kind leave_one_out"
-#: Values an item has on average of what follows from it.
+#: A column belongs to items if an item has fewer distinct values on average.
 _OF_ITEMS = 1.2
-#: Share of the events in company that are in sessions of several users, from which on this is told.
+#: Share of events (in sessions of at least two) with several users in their session, above which to report
+#: it.
 _SHARED = 0.02
-#: Share of events without company from which on users may make better sessions than orders do.
+#: Share of events alone in their session above which users may make better sessions than orders.
 _MANY_ALONE = 0.3
-#: Share of sessions with events of several days from which on their numbers may begin again.
+#: Share of sessions that last half a day or more above which their numbers may start again each day.
 _OVER_DAYS = 0.3
-#: Of a machine, in either version of the protocol.
+#: An IP address, version 4 or 6.
 _ADDRESS = r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}"
-#: What others call splits; of the same column one is for training.
+#: Other names of splits.
 _CALLED_SPLITS = r"(?i)train(ing)?|test(ing)?|val(id(ation)?)?|dev|eval(uation)?"
 
 
@@ -42,10 +43,10 @@ class Grouping:
     """How events become sessions: by a column, or from users and times.
 
     Attributes:
-        column: of sessions, or of users if there is a gap.
-        gap: the pause that ends a session.
-        reason: why so.
-        unsure: whether a person should look at it.
+        column: name of the column of sessions, or of users.
+        gap: the pause that ends a session; None if each value of the column is one session.
+        reason: the reason for the choice.
+        unsure: whether a person should check it.
     """
 
     column: str
@@ -55,7 +56,7 @@ class Grouping:
 
 
 def find_split(events: Look) -> str | None:
-    """Return the column that names the split, if there is one."""
+    """Return the name of the column of splits, if there is one."""
     for column in events.columns.values():
         named = set() if column.is_list else set(column.counts.index)
         if not column.gaps and {"train", "test"} <= named <= set(SPLITS):
@@ -64,7 +65,7 @@ def find_split(events: Look) -> str | None:
 
 
 def nearly_splits(events: Look) -> Iterator[str]:
-    """Say which columns seem to name splits otherwise than the product does."""
+    """Yield a doubt for each column that seems to hold splits under other names."""
     for column in events.columns.values():
         if not column.is_list and column.distinct > 1 and column.share(_CALLED_SPLITS) == 1:
             yield (
@@ -77,22 +78,22 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     """Return how the events become sessions.
 
     Raises:
-        DataError: no column repeats as that of sessions or users would.
+        DataError: no column has values that repeat like sessions or users.
     """
     items = [events.columns[name] for name in taken if name in events.columns]
     taken = taken | {each.column for each in times}
     groups = [c for name, c in events.columns.items() if name not in taken and _groups(c, events.first)]
-    # When and how much was ordered is called after the order, too.
+    # Names like those of sessions, such as "order", also occur in names of amounts and times.
     groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
     users = [c for c in groups if names_users(c)]
-    # Many share an address, and one has several.
+    # Addresses do not identify users: many share one, and a user may have several.
     users = [c for c in users if c.share(_ADDRESS) < _ENOUGH] or users
     named = [c for c in groups if speaks_of(c.name, "session")]
     again = {c.name: other for c in named if (other := _begins_again_in(c, users, events.first))}
     sessions = [c for c in named if c.name not in again]
     if sessions:
         most = max(c.distinct for c in sessions)
-        # The city or the channel of a session has few values.
+        # Prefer many values: the city or channel of a session has few.
         chosen = max(
             sessions, key=lambda c: ("sess" in c.name.lower() and c.distinct > most / 10, c.distinct)
         )
@@ -143,24 +144,24 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
 
 
 def _begins_again_in(column: Column, others: list[Column], first: int) -> str | None:
-    """Return the column within whose values numbers of sessions begin again; None if they do not."""
+    """Return a column for each of whose values the numbers of sessions start again, or None."""
     return next((other.name for other in others if _share_of_several(column, other, first) > 0.5), None)
 
 
 def _share_of_several(column: Column, other: Column, first: int) -> float:
-    """Return the share of the events in company whose session has several values of another column."""
+    """Return the share of events in sessions of two or more whose session has several values of `other`."""
     found = _values_of_each(column, other, first).agg(["size", "nunique"])
     found = found[found["size"] > 1]
     return float(found["size"][found["nunique"] > 1].sum() / max(found["size"].sum(), 1))
 
 
 def _is_of_items(column: Column, items: list[Column], first: int) -> bool:
-    """Tell whether a value follows from the item, as where each shop sells its own."""
+    """Tell whether a column follows from the item, for instance if each shop sells its own items."""
     return any(_values_of_each(item, column, first).nunique().mean() < _OF_ITEMS for item in items)
 
 
 def _values_of_each(one: Column, other: Column, first: int) -> SeriesGroupBy:
-    """Return the values of another column in the first events, by the value beside them."""
+    """Group the values of one column in the first events by the value of another column."""
     table = pd.DataFrame({"one": one.texts, "other": other.texts}).loc[: first - 1].dropna()
     return table.groupby("one")["other"]
 
@@ -170,10 +171,10 @@ def _write_both(name: str, other: str) -> str:
 
 
 def _measures(column: Column) -> bool:
-    """Tell whether a column holds amounts: numbers under a name that speaks of them, or with fractions."""
+    """Tell whether a column holds amounts: numbers that are named so, or have fractions."""
     if column.numbers is None:
         return False
-    # Google Analytics calls users by two numbers with a point between them.
+    # Google Analytics identifies users by two numbers joined by a point.
     return speaks_of(column.name, "quantity") or (column.whole_numbers is None and not names_users(column))
 
 
@@ -182,20 +183,20 @@ def _tells_time(column: Column) -> bool:
 
 
 def _groups(column: Column, first: int) -> bool:
-    """Tell whether a column may name sessions or users: many values, most of them in several rows."""
+    """Tell whether a column may name sessions or users: many values, enough of them in several rows."""
     if column.is_list or column.is_time or column.gaps > 0.5 or column.distinct < 2:
         return False
-    # Only of rows one after another is it known which others share their value.
+    # Only consecutive rows, those from the start, show how often a value repeats.
     counts = column.texts.loc[: first - 1].value_counts()
     several = counts[counts > 1].sum() / max(counts.sum(), 1)
     few = len(counts) <= 20 and counts.mean() > 50
-    # A shop may have few customers, whom a column of numbers names.
+    # A shop may have few customers, in a column of their numbers.
     is_named = speaks_of(column.name, "user", "session") and speaks_of(column.name, "code")
     return bool(several > 0.3 and (is_named or not few))
 
 
 def _alone(column: Column, first: int) -> float:
-    """Return the share of events that are the only one of their value."""
+    """Return the share of events that are the only one with their value."""
     counts = column.texts.loc[: first - 1].value_counts()
     return float((counts == 1).sum() / max(counts.sum(), 1))
 
@@ -210,18 +211,18 @@ def _sizes(column: Column) -> str:
 
 
 def _longest(column: Column, times: Times, first: int) -> pd.Timedelta:
-    """Return the median time from the first to the last event of a value."""
+    """Return the median time from the first to the last event of a value; see `_spans`."""
     return pd.Timedelta(_spans(column, times, first).median())
 
 
 def _over_days(column: Column, times: Times, first: int) -> float:
-    """Return the share of the values of several events whose events are half a day apart and more."""
+    """Return the share of values whose first and last event are at least half a day apart; see `_spans`."""
     spans = _spans(column, times, first)
     return float((spans >= pd.Timedelta("12 h")).mean()) if len(spans) else 0.0
 
 
 def _spans(column: Column, times: Times, first: int) -> pd.Series:
-    """Return the time from the first to the last event of each value of several events."""
+    """Return the time from the first to the last event of each value with several events."""
     found = times.times.iloc[:first].groupby(column.values.iloc[:first]).agg(["min", "max", "size"])
     found = found[found["size"] > 1]
     return found["max"] - found["min"]
@@ -251,7 +252,7 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
 
 
 def _of_many(user: Column, first: int) -> str:
-    """Say which value may stand for many users, and how many events have none; nothing if all is well."""
+    """Return remarks about a value that may stand for many users, and about missing values; else ""."""
     values, told = user.values.iloc[:first], ""
     counts = values.value_counts()
     if len(counts) and may_be_many(counts.iloc[0], counts.sum(), len(counts)):

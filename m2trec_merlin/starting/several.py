@@ -1,4 +1,4 @@
-"""Rows of the interactions that hold several events: lists of items, such as a history or a basket."""
+"""Find columns of the interactions with several events in a row: lists of items, such as baskets."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.times import times_of
 
-#: Rows that are looked at, and ids that a row holds at least, on average, where it holds several.
+#: The most rows examined, and the mean number of ids per row from which on rows hold several.
 _LOOKED_AT = 2000
 _SEVERAL = 1.5
-#: What stands before, between and behind the values of a list that is written as text.
+#: Characters before, between and after the values of a list that is written as text.
 _MARKS = r"[\s,;|\[\](){}'\":]+"
 _WHAT_TO_DO = "write a row for each, with the session beside it"
 
 
 def rows_of_several(events: Look, items: Look, described: str | None = None) -> dict[str, str]:
-    """Return the columns that hold several items of the other table in a row, or several events, and say so.
+    """Return a problem for each column that holds several items or events in a row, by name.
 
     Args:
         events: the interactions.
         items: the items.
-        described: the column of their ids; None: not known.
+        described: column of ids in the items; None if unknown.
     """
     names = [described] if described else [c.name for c in items.columns.values() if _may_be_ids(c)]
     known, found = [KnownItems(items.ids(name)) for name in names], {}
@@ -33,7 +33,7 @@ def rows_of_several(events: Look, items: Look, described: str | None = None) -> 
             what = f"holds several items in a row, {column.examples(1)}: {_WHAT_TO_DO}"
             found[column.name] = f"'{column.name}' {what}"
     for name, why in events.unreadable.items():
-        # A structure may be of one event; where no column holds items, they must be there.
+        # A structure may describe a single event; but if no column holds items, it must contain them.
         if described is None and "struct" in why:
             found[name] = f"'{name}' holds several events in a row: {_WHAT_TO_DO}"
     return found
@@ -44,7 +44,7 @@ def _may_be_ids(column: Column) -> bool:
 
 
 def _parts(column: Column) -> pd.Series:
-    """Return what the values of a column consist of; the index is the row. Empty where these are single."""
+    """Return the parts of a column's values, indexed by row; empty if the values are single."""
     if column.is_list:
         lists = to_arrow(column.values.dropna().iloc[:_LOOKED_AT])
         flat = lists.flatten().to_pandas()
@@ -55,5 +55,5 @@ def _parts(column: Column) -> pd.Series:
 
 
 def _per_row(values: pd.Series, index: KnownItems) -> float:
-    """Return how many known items a row holds on average."""
+    """Return the mean number of known items per row."""
     return float((index.positions(normalise_ids(values)) >= 0).sum() / values.index.nunique())

@@ -1,4 +1,4 @@
-"""Why no column of the interactions holds the ids of the items."""
+"""Explain why no column of the interactions holds the ids of the items."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.several import rows_of_several
 
-#: Ids that are held against all items.
+#: The most ids compared with all items.
 _COMPARED = 5
 
 
 def explain_strangers(events: Look, items: Look) -> str:
-    """Say what is in the way of two tables that no ids connect: how ids are written, or rows an item."""
+    """Explain why no ids connect two tables: other notations of ids, or several rows per item."""
     log, described = events.path.name, items.path.name
     reasons = list(dict.fromkeys(_reasons(events, items)))
     why = f"{'; '.join(reasons)}." if reasons else "are both the right files, and the ids written alike?"
@@ -27,7 +27,7 @@ def explain_strangers(events: Look, items: Look) -> str:
 
 
 def _reasons(events: Look, items: Look) -> Iterator[str]:
-    """Yield what is nearly the same in columns that are called like items, or alike."""
+    """Yield reasons from pairs of columns that are named alike, or both like items."""
     yield from rows_of_several(events, items).values()
     yield from (f"{look.path.name} holds one row" for look in (events, items) if look.rows == 1)
     for clicked in _named(events):
@@ -44,7 +44,7 @@ def _reasons(events: Look, items: Look) -> Iterator[str]:
                     f"{pair} hold the same, but an item has {rows:.1f} rows: write one for each; where a row "
                     "holds one property of an item, give each property a column (pivot_table in pandas)"
                 )
-                break  # ids that are the same are so under no other name
+                break  # the ids match here, so no other column needs to be compared
             elif not found.any() and (near := explain_unknown(ids.iloc[:_COMPARED], known.ids)):
                 yield f"{pair} are written otherwise: {near}"
 

@@ -1,4 +1,4 @@
-"""How times are written: ISO 8601, counts since 1970, or one of the usual ways of writing dates."""
+"""Recognise the format of times: ISO 8601, counts since 1970, or a usual notation of dates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS, parse_timest
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 
-#: What numbers have to be to pass for times: from 1990 to 2050, in seconds.
+#: The range of numbers that may be times: from 1990 to 2050, in seconds.
 _EARLIEST, _LATEST = 631_152_000, 2_524_608_000
 _DATES = [
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y/%d/%m"),
@@ -37,9 +37,9 @@ _CLOCKS = (
     *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H%M", "%H.%M.%S"),
 )
 _AFTER_DATES = ("", *map("".join, product((" ", "T", "", ", ", ":"), _CLOCKS, ("", " %z", "%z", " %Z"))))
-#: As C and Twitter write times.
+#: Notations of C and Twitter.
 _YEAR_LAST = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Z %Y")
-#: An hour may be of one digit where it does not run into the minutes.
+#: An hour may have one digit if a separator follows.
 _HOUR = r"(?:\d{2}|\d(?=[:.]))"
 _PARTS = {
     **{"%H": _HOUR, "%I": _HOUR},
@@ -48,23 +48,23 @@ _PARTS = {
     **{"%z": r"(?:Z|[+-]\d\d:?\d\d)", "%Z": "[A-Z]{3,4}"},
 }
 _CLOCK = r"(?i)\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?"
-#: What is called like a day from any first one on.
+#: Names of columns that count days from any first day.
 _DAY = r"(?i)^(?!.*(since|ago|until|year|jahr|age(?![a-z]))).*(?<![a-z])(day|tag)(?![a-z])"
-#: From the day 0 of spreadsheets.
+#: Days from the day 0 of spreadsheets to 1970.
 _DAYS_TO_1970 = 25_569
-#: Times as long as by another reading, in which times are hardly meant to be.
+#: A reading whose time span is so many times longer than another reading's is far-fetched.
 _MANY_TIMES = 10
-#: Hours, weekdays and days of a month are fewer.
+#: There are at most so many hours, weekdays or days of a month.
 _MOST_OF_A_CALENDAR = 31
-#: More days than from any first one that people count from.
+#: More days than anyone counts from a first day.
 _MOST_DAYS = 1_000_000
-#: Values tried before a format is tried on all.
+#: Values tried before a format is tried on all values.
 _PROBES = 20
-#: Damaged values that a column of times may hold; the data step reports them.
+#: Share of damaged values that a column of times may hold; the data step reports them.
 _DAMAGED = 0.01
-#: An hour, a day of the month: 08.
+#: Part of a time, such as an hour or a day of the month: 08.
 _PART_OF_A_TIME = r"\d{1,2}"
-#: Share of values that are times where the others are hardly meant to be something else.
+#: Share of readable times above which the other values are probably damaged times.
 _MOSTLY = 0.3
 
 
@@ -73,10 +73,10 @@ class Times:
     """A column of times.
 
     Attributes:
-        column: its name.
-        time_format: for `data.options`; None: none is needed.
-        times: of the kept rows, datetime64; NaT where there is none.
-        other_format: a format that reads all values, too, as other times.
+        column: name of the column.
+        time_format: the setting `data.options.time_format`; None if none is needed.
+        times: times of the kept rows, datetime64; NaT where there is none.
+        other_format: another format that also reads all values, but as other times.
     """
 
     column: str
@@ -86,13 +86,13 @@ class Times:
 
     @property
     def are_days(self) -> bool:
-        """Whether times are dates only."""
+        """Whether all times are dates without a time of day."""
         known = self.times.dropna()
         return bool((known == known.dt.normalize()).all())
 
 
 def times_of(column: Column) -> Times | None:
-    """Return the times that a column holds; None if it holds something else."""
+    """Return the times that a column holds; None if it does not hold times."""
     if column.is_time and not column.is_moment:
         return None
     if column.is_time:
@@ -113,7 +113,7 @@ def times_of(column: Column) -> Times | None:
 
 
 def apart_from(days: Times, columns: Iterable[Column]) -> str:
-    """Say that times of day stand in a column beside that of days; nothing if none does."""
+    """Return a doubt if another column holds the times of day for a column of days; else ""."""
     for column in columns if days.are_days else ():
         if column.share(_CLOCK) >= 1 - _DAMAGED and len(column.texts):
             return (
@@ -124,7 +124,7 @@ def apart_from(days: Times, columns: Iterable[Column]) -> str:
 
 
 def unread_times(columns: Iterable[Column]) -> Iterator[str]:
-    """Say of columns that are called like times that they hold none that can be read."""
+    """Yield a doubt for each of these columns, named like times, whose values cannot be read as times."""
     for column in columns:
         if column.is_list or column.is_time or column.texts.empty or column.share(r".*\d.*") < 1 - _DAMAGED:
             continue
@@ -148,7 +148,7 @@ def unread_times(columns: Iterable[Column]) -> Iterator[str]:
 
 
 def nearly_times(column: Column) -> str:
-    """Say what keeps a column from being one of times, most of which can be read; nothing if it is none."""
+    """Return a doubt about a column of which many, but not all, values can be read as times; else ""."""
     if column.is_list or column.is_time or column.texts.empty or column.numbers is not None:
         return ""
     formats = (ISO_8601, *_formats_like(column.texts.iloc[0]))
@@ -168,22 +168,22 @@ def _unix_unit(column: Column) -> str | None:
 
 
 def _several_units(numbers: np.ndarray) -> list[str]:
-    """Return the units of which each number is a time by one; nothing if one is none."""
+    """Return the units of Unix time such that each number is a time in one of them; else an empty list."""
     found = [(unit, are_times) for unit, are_times in _in_units(numbers) if are_times.any()]
     return [unit for unit, _ in found] if np.sum([are for _, are in found], axis=0).all() else []
 
 
 def _in_units(numbers: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the units of Unix time, and which numbers are times in them."""
+    """Yield each unit of Unix time, and a mask of the numbers that are times in it."""
     for number, unit in enumerate(UNIX_UNITS):
         scale = 1000.0**number
         yield unit, (numbers >= _EARLIEST * scale) & (numbers <= _LATEST * scale)
 
 
 def _counts_days(column: Column) -> bool:
-    """Tell whether a column is called like a day, and holds so many that they are none of a month or a week.
+    """Tell whether a column counts days: it is named so, with more values than days of a month.
 
-    Days, and those since something, are spans. Those of spreadsheets are dates, and more.
+    Names such as "days since" mean time spans. Greater numbers are dates of spreadsheets.
     """
     days = column.whole_numbers
     return (
@@ -201,19 +201,19 @@ def _in_other_writing(column: Column, probes: pd.Series) -> Times | None:
     if not fitting:
         return None
     read = [_read(column, time_format) for time_format in fitting]
-    # Where days and months can be exchanged, a log is most likely in order of time, or at least short.
+    # If day and month can be exchanged, prefer the reading that is in order of time, or else the shortest.
     best = max(read, key=lambda found: (_in_order(found.times), -_span(found.times)))
     others = [o.time_format for o in read if not o.times.equals(best.times) and not _is_far_fetched(o, best)]
     return Times(best.column, best.time_format, best.times, others[0] if others else None)
 
 
 def _is_far_fetched(other: Times, best: Times) -> bool:
-    """Tell whether another reading only takes days for years: one day of a month, over decades."""
+    """Tell whether another reading takes days for years, so that times spread over decades."""
     return "%y" in (other.time_format or "") and _span(other.times) > _MANY_TIMES * (_span(best.times) + 1)
 
 
 def _formats_like(text: str) -> list[str]:
-    """Return the formats that have the shape of a text."""
+    """Return the formats whose pattern matches a text."""
     found = []
     for date in _DATES:
         if (start := _shape(date).match(text)) is not None:
@@ -239,7 +239,7 @@ def _read(column: Column, time_format: str) -> Times:
 
 
 def _in_order(times: pd.Series) -> float:
-    """Return the share of rows that are not earlier than the row before, in steps of a hundredth."""
+    """Return the share of rows that are not earlier than the previous row, rounded to hundredths."""
     known = times.dropna().to_numpy()
     return round(float((known[1:] >= known[:-1]).mean()), 2) if len(known) > 1 else 1.0
 

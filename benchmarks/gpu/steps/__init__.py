@@ -1,1 +1,1 @@
-"""The steps of a session, a program each."""
+"""The steps of a session, each a program."""

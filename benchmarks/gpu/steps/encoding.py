@@ -1,4 +1,4 @@
-"""Item vectors of a whole catalogue: items a second, for the catalogue of each run and for a million rows."""
+"""Encode item vectors: items per second, for the catalogue of each run and for a million rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main(step: Step) -> None:
 
 
 def measure(step: Step, data: Prepared) -> None:
-    """Encode all rows, then so many that rows repeat."""
+    """Encode all rows of the catalogue, then a million rows, which repeat these."""
     torch.manual_seed(data.config.seed)
     model = build_model(data.config, data.catalogue, data.max_length).to(step.device).eval()
     for n_items in (data.catalogue.n_rows, 5_000 if step.rehearsal else 1_000_000):

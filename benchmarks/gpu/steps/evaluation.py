@@ -1,4 +1,4 @@
-"""Ranking of the whole catalogue after every test prefix, on the device; a sample of them on the CPU, too."""
+"""Rank the whole catalogue after every test prefix on the device, and after a sample also on the CPU."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main(step: Step) -> None:
 
 
 def measure(step: Step, data: Prepared) -> None:
-    """Rank with a model that was not trained: speed does not depend on its weights."""
+    """Rank with an untrained model, because the speed does not depend on the weights."""
     scorers = {}
     for device in ("cpu", step.device):
         torch.manual_seed(data.config.seed)

@@ -1,4 +1,4 @@
-"""Preprocessing of a million items and ten million events: ours by device, and stock NVTabular on the CPU."""
+"""Preprocess a million items and ten million events: ours on each device, stock NVTabular on the CPU."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REHEARSAL = ((200, 2_000, 2),)
 
 
 def main(step: Step) -> None:
-    """Measure each system on each size; those that matter less come last."""
+    """Measure each system on each size, the most important systems first."""
     cores = 2 if step.rehearsal else len(os.sched_getaffinity(0))
     systems: list[tuple[str, Callable[[Config, dict[str, int]], None]]] = [
         (f"ours, {step.device}", lambda config, of: ours(step, config, None, of, step.device)),
@@ -52,7 +52,7 @@ def main(step: Step) -> None:
 
 
 def ours(step: Step, config: Config, dask: str | None, of: dict[str, int], device: str) -> None:
-    """Run `m2trec preprocess`, twice on a GPU; seconds without those of imports and of starting processes."""
+    """Run `m2trec preprocess`, twice on a GPU, timed without imports and starting of processes."""
     preprocessing = config.preprocessing.model_copy(update={"device": device})
     config = config.model_copy(update={"preprocessing": preprocessing})
     for turn in range(2 if device == "cuda" else 1):
@@ -63,9 +63,9 @@ def ours(step: Step, config: Config, dask: str | None, of: dict[str, int], devic
 
 
 def stock(step: Step, config: Config, of: dict[str, int]) -> None:
-    """Run NVTabular's own operators over the same files: categories alone, as it has no tokeniser.
+    """Run NVTabular's own operators on the same files, without titles, as it has no tokeniser.
 
-    Both read, transform and write; titles, which cost ours most, are left out here.
+    Both systems read, transform and write; titles take most of our time.
     """
     folders = Run(config)
     started = time.perf_counter()

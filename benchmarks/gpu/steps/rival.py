@@ -1,4 +1,4 @@
-"""Stock Transformers4Rec on the same device, by its own `Trainer`: seconds, and HIT@20 after each epoch."""
+"""Train stock Transformers4Rec on the same device with its own `Trainer`: time and HIT@20 of each epoch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(step: Step) -> None:
 
 
 def measure(step: Step, data: Prepared) -> None:
-    """Train for some epochs, on the sessions that ours trains on."""
+    """Train for some epochs on the same sessions as our model."""
     config, length = data.config, int(data.train.lengths.max())
     prefixes = data.prefixes("valid", PREFIXES)
     exchange = Exchange(
@@ -58,7 +58,7 @@ def measure(step: Step, data: Prepared) -> None:
 
 
 class _Epochs(TrainerCallback):  # type: ignore[misc]
-    """Adds each epoch to the figures, without the time of looking at the quality."""
+    """A callback that adds each epoch to the figures, without the time to measure the quality."""
 
     def __init__(self, step: Step, run: str, quality: Any, n_targets: int) -> None:
         self._step, self._run, self._quality, self._n_targets = step, run, quality, n_targets

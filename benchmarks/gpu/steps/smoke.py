@@ -1,4 +1,4 @@
-"""Does the machine have what the other steps need? Versions, then one small use of each library."""
+"""Check that the machine has what the other steps need: versions, then one small use of each library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VERSIONS = (
     "cudf-cu13",
     "nvtabular",
     "transformers4rec",
-    # The machine's own.
+    # Packages of the machine itself.
     "torchmetrics",
     "accelerate",
     "safetensors",
@@ -28,7 +28,7 @@ _VERSIONS = (
 
 
 def main(step: Step) -> None:
-    """Check one thing after the other; those that fail are figures, too."""
+    """Do all checks; failed ones are added to the figures, too."""
     step.add("Python", sys.version.split()[0])
     for name in _VERSIONS:
         try:
@@ -55,7 +55,7 @@ def _torch(step: Step) -> None:
 
 
 def _product(step: Step) -> None:
-    """What the machine multiplies at most: the measure of how well a step of training uses it."""
+    """Measure the most that the machine multiplies, to compare a training step with."""
     import torch
 
     size = 64 if step.rehearsal else 8192

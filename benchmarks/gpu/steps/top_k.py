@@ -1,4 +1,4 @@
-"""The best 20 of a million and of ten million items for 256 sessions, by the exact product."""
+"""Find the best 20 of a million and of ten million items for 256 sessions by exact products."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def measure(step: Step, n_items: int, kind: torch.dtype, of: Mapping[str, object
 
 
 def top_of_products(queries: Tensor, vectors: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
-    """Return the highest products of queries and vectors, and rows of these vectors, block by block.
+    """Return the highest products of queries and vectors, and the rows of these vectors, block by block.
 
     Args:
-        queries: [P, D].
-        vectors: [R, D].
-        count: K, not above R.
-        block: vectors multiplied at a time; bounds memory.
+        queries: the queries [P, D].
+        vectors: the vectors [R, D].
+        count: number of products per query, K, at most R.
+        block: number of vectors multiplied at a time, which bounds memory.
     """
     parts = []
     for begin in range(0, len(vectors), block):

@@ -1,7 +1,7 @@
-"""Training on the device: seconds an epoch, targets a second, quality after each, how well it is used.
+"""Train on the device: seconds per epoch, targets per second, quality of each epoch, use of the device.
 
-Steps are taken one kernel after the other, and as CUDA graphs. The first steps are taken on the CPU, too:
-their losses must be those of the device.
+Steps run kernel by kernel, and as CUDA graphs. The first steps also run on the CPU, where their losses must
+be the same as on the device.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import build_optimizer, clip_gradients
 from m2trec_merlin.training.trainer import Trainer
 
-#: Steps that are timed after some to warm up, that are profiled, and that are compared with the CPU.
+#: Numbers of steps: timed, before that for warm-up, profiled, and compared with the CPU.
 STEPS, WARM_UP, PROFILED, COMPARED = 100, 40, 5, 5
 #: Prefixes, items and width of a full softmax.
 SOFTMAX = (2_048, 575_000, 128)
@@ -39,7 +39,7 @@ SOFTMAX_IN_A_REHEARSAL = (16, 1_000, 8)
 
 
 def main(step: Step) -> None:
-    """Train each run in each precision; what takes longest comes last."""
+    """Train each run in each precision; the longest measurements come last."""
     with runs_of(step) as runs:
         for data in runs:
             for precision in ("bfloat16", "float32"):
@@ -55,7 +55,7 @@ def main(step: Step) -> None:
 
 
 def measure_step(step: Step, data: Prepared, precision: str, graphs: bool, of: dict[str, Any]) -> None:
-    """Time single steps: what an epoch of endless data would cost."""
+    """Time single steps, as in an epoch of endless data."""
     config = _on(data.config, step.device, precision)
     model, loader = _build(data, config, step.device)
     optimizer = build_optimizer(model, config.training, captured=graphs and step.device == "cuda")
@@ -77,7 +77,7 @@ def measure_step(step: Step, data: Prepared, precision: str, graphs: bool, of: d
 
     do: Callable[[SessionBatch], torch.Tensor] = whole
     if graphs:
-        # In a rehearsal steps are done again as they are.
+        # In a rehearsal, steps are repeated without a graph.
         do = CapturedSteps(whole, model.max_length, None if step.device == "cuda" else lambda again: again)
     if step.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -112,7 +112,7 @@ def _profile(
     batches: Sequence[SessionBatch],
     of: dict[str, Any],
 ) -> None:
-    """Count what runs on the GPU in a step, and how much of the time something does."""
+    """Count the kernels of a step, and the share of the time in which any kernel runs."""
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
         started = time.perf_counter()
         for batch in batches:
@@ -126,7 +126,7 @@ def _profile(
 
 
 def measure_softmax(step: Step, kind: torch.dtype) -> None:
-    """Time loss and gradients of a full softmax, and the memory that it takes beside its inputs."""
+    """Measure time of loss and gradients of a full softmax, and its memory besides the inputs."""
     prefixes, items, width = SOFTMAX_IN_A_REHEARSAL if step.rehearsal else SOFTMAX
     queries = torch.randn(prefixes, width, device=step.device, requires_grad=True)
     candidates = torch.randn(items, width, device=step.device, requires_grad=True)
@@ -150,7 +150,7 @@ def measure_softmax(step: Step, kind: torch.dtype) -> None:
 
 
 def compare_losses(step: Step, data: Prepared) -> None:
-    """Take a few steps on both devices, with all items as candidates and nothing dropped."""
+    """Take a few steps on both devices, with all items as candidates and without dropout."""
     losses: dict[str, list[float]] = {}
     for device in ("cpu", step.device):
         config = _without_chance(_on(data.config, device, "float32"))
@@ -167,7 +167,7 @@ def compare_losses(step: Step, data: Prepared) -> None:
 
 
 def train(step: Step, data: Prepared, graphs: bool) -> None:
-    """Train as `m2trec train` does, and add every epoch as it ends."""
+    """Train as `m2trec train` does, and add every epoch to the figures when it ends."""
     config = _on(data.config, step.device, "auto")
     model, loader = _build(data, config, step.device)
     with TemporaryDirectory() as folder:
@@ -187,7 +187,7 @@ def train(step: Step, data: Prepared, graphs: bool) -> None:
 
 
 class _Epochs:
-    """Adds each epoch to the figures."""
+    """A monitor that adds each epoch to the figures."""
 
     def __init__(self, step: Step, of: dict[str, Any]) -> None:
         self._step, self._of = step, of

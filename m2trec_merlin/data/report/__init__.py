@@ -1,1 +1,1 @@
-"""The data report: what a person should know of the data before training."""
+"""The data report: what a person should know about the data before training."""

@@ -1,6 +1,6 @@
-"""What is counted of the interactions while they go by, chunk by chunk.
+"""Count interactions chunk by chunk.
 
-Nothing here grows with the number of sessions: there are counters an item, a length and an hour.
+Memory does not grow with the number of sessions: there is a counter per item, per length and per hour.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from m2trec_merlin.readers.canonical import KnownItems
 
 
 class SplitCounts:
-    """Counts the events of one split.
+    """Counters of the events of one split.
 
     Args:
         items: the known items.
-        last_only: a session's last event alone is predicted.
+        last_only: whether only a session's last event is predicted.
 
     Attributes:
-        last_only: see above.
-        events: int64 [items], events of each item, in the order of the known items.
-        targets: int64 [items], those of them that are predicted: that follow another event of their session,
-            or end it, and may be targets.
-        lengths: int64 [longest + 1], sessions by their number of events.
-        hours: int64 [hours], sessions by the hour of their first event: the index, in hours since 1970; empty
-            without times.
+        last_only: whether only a session's last event is predicted.
+        events: number of events of each item, in the order of the known items, int64 [items].
+        targets: number of predicted events of each item, int64 [items]: those that may be targets, and follow
+            another event of their session, or with `last_only` end it.
+        lengths: number of sessions by their number of events, int64 [longest + 1].
+        hours: number of sessions by the hour of their first event, int64 [hours]; the index is in hours since
+            1970. Empty without times.
         first: time of the earliest event, or NaT.
         last: time of the latest event, or NaT.
-        repeats: events whose item occurred earlier in their session.
-        repeats_at_once: events of the same item as the event just before.
-        repeating_sessions: sessions with repeats.
+        repeats: number of events whose item occurred earlier in their session.
+        repeats_at_once: number of events with the same item as the previous event.
+        repeating_sessions: number of sessions with repeats.
     """
 
     def __init__(self, items: KnownItems, *, last_only: bool = False) -> None:
@@ -45,16 +45,16 @@ class SplitCounts:
 
     @property
     def sessions(self) -> int:
-        """How many there are."""
+        """The number of sessions."""
         return int(self.lengths.sum())
 
     @property
     def total(self) -> int:
-        """How many events there are."""
+        """The number of events."""
         return int(self.events.sum())
 
     def add(self, events: pd.DataFrame) -> None:
-        """Count whole sessions of canonical events, of which there is at least one."""
+        """Count a non-empty chunk of canonical events of whole sessions."""
         starts = events[POSITION].to_numpy() == 0
         session = np.cumsum(starts) - 1
         lengths = np.bincount(session)
@@ -65,7 +65,7 @@ class SplitCounts:
             predicted &= events[TARGET].to_numpy(bool)
         np.add.at(self.targets, items[predicted], 1)
         self.lengths = _sum(self.lengths, np.bincount(lengths))
-        # One number stands for session and item.
+        # A number for each pair of session and item.
         distinct = pd.unique(session * len(self._items) + items)
         self.repeats += len(events) - len(distinct)
         kinds = np.bincount(distinct // len(self._items), minlength=len(lengths))

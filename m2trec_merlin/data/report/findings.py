@@ -1,4 +1,4 @@
-"""What a person should notice before training, in plain sentences, each with its number."""
+"""The findings that a person should notice before training, as sentences with numbers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from m2trec_merlin.data.report.statistics import DataStatistics
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.shares import percent
 
-#: Sentences at most; there are always five at least.
+#: The most sentences; there are always at least five.
 _MOST = 8
-#: What always is worth a sentence, and what only fills the list.
+#: Weights of sentences that are always included, and of those that only fill the list.
 _ALWAYS, _FILLING = 2.0, 0.0
-#: Gaps, repeats and the like below this share do not ask for a decision.
+#: Share below which gaps, repeats and the like need no decision.
 _NOTABLE = 0.02
 
 
@@ -28,7 +28,7 @@ def find(statistics: DataStatistics) -> list[str]:
 
 
 def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
-    """Yield sentences and their weights: shares of what they concern."""
+    """Yield weights and sentences; a weight is mostly the share of items or events that it is about."""
     train, test, out = s.splits["train"], s.splits["test"], s.left_out
     yield (
         _ALWAYS,
@@ -85,7 +85,7 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
 
 
 def _overlaps(s: DataStatistics) -> Iterator[tuple[float, str]]:
-    """Yield what goes on while a later split has begun, where the split is by time."""
+    """Yield sentences about splits by time that overlap, because sessions continue after the next begins."""
     if s.settings["split"]["kind"] != "time":
         return
     for before, after in pairwise(s.splits):

@@ -1,4 +1,4 @@
-"""What a table of items looks like to a model that knows items by their attributes alone."""
+"""Statistics of the items, for a model that knows items only by their attributes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _GROUPS_SHOWN, _ITEMS_SHOWN = 8, 3
 
 @dataclass(frozen=True)
 class AttributeStatistics:
-    """An attribute over all items.
+    """Statistics of an attribute over all items.
 
     Attributes:
-        name: of the attribute.
-        kind: of the attribute.
-        layout: what it is encoded to: ids, lists of ids, numbers or vectors.
-        column: of the items table.
-        missing: items without a value.
-        missing_events: training events of these.
-        distinct: different values; of a list, different lists.
-        profile: the values themselves.
+        name: name of the attribute.
+        kind: kind of the attribute.
+        layout: layout of encoded values: ids, lists of ids, numbers or vectors.
+        column: column of the items table.
+        missing: number of items without a value.
+        missing_events: number of training events of these items.
+        distinct: number of distinct values; for lists, of distinct lists.
+        profile: summary of the values.
     """
 
     name: str
@@ -42,14 +42,14 @@ class AttributeStatistics:
 
 @dataclass(frozen=True)
 class EqualGroup:
-    """Items that are equal in all attributes.
+    """A group of items that are equal in all attributes.
 
     Attributes:
-        items: how many.
-        training_events: of all of them.
-        item_ids: the first few.
-        titles: of these.
-        values: what they share, by attribute; vectors are left out.
+        items: number of items.
+        training_events: number of training events of all of them.
+        item_ids: ids of the first few items.
+        titles: titles of these few.
+        values: shared values by attribute, without vectors.
     """
 
     items: int
@@ -61,14 +61,14 @@ class EqualGroup:
 
 @dataclass(frozen=True)
 class EqualItems:
-    """Items that share all their metadata with another one.
+    """Statistics of items that share all their metadata with another item.
 
     Attributes:
-        items: how many share.
-        groups: into how many groups of equal items they fall.
-        without_metadata: items that have no value at all; they are equal, too.
-        without_metadata_events: training events of these.
-        largest: the biggest groups.
+        items: number of such items.
+        groups: number of groups of equal items.
+        without_metadata: number of items without any value, which are also equal.
+        without_metadata_events: number of training events of these.
+        largest: the largest groups.
     """
 
     items: int
@@ -81,16 +81,16 @@ class EqualItems:
 def describe_items(
     items: pd.DataFrame, attributes: Sequence[Attribute], title_column: str, training_events: np.ndarray
 ) -> tuple[list[AttributeStatistics], EqualItems]:
-    """Look at each attribute, and at which items no attribute tells apart.
+    """Return statistics of each attribute, and of items that no attribute distinguishes.
 
     Args:
         items: the canonical table.
-        attributes: in the order of the configuration.
-        title_column: what a person calls an item by.
-        training_events: int64 [items], in the order of the table.
+        attributes: the attributes in the order of the configuration.
+        title_column: the column of titles.
+        training_events: number of training events of each item, int64 [items].
     """
     described = []
-    # Items are equal if their numbers are, which take in one attribute after another.
+    # Each attribute refines the groups; items with the same group are equal in all attributes so far.
     group, any_known = np.zeros(len(items), dtype=np.int64), np.zeros(len(items), dtype=bool)
     for attribute in attributes:
         values = attribute.comparable(items[attribute.source_column])

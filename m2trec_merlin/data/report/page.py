@@ -1,4 +1,4 @@
-"""The data report as a page."""
+"""The data report as an HTML page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STYLE = (
 
 
 def write_report(statistics: DataStatistics, page: Path, numbers: Path) -> None:
-    """Write the page, and the same as JSON."""
+    """Write the report as a page and as JSON."""
     findings = find(statistics)
     page.write_text(to_html(statistics, findings), encoding="utf-8")
     content = {"findings": findings, **asdict(statistics)}
@@ -43,11 +43,11 @@ def write_report(statistics: DataStatistics, page: Path, numbers: Path) -> None:
 
 
 def to_html(s: DataStatistics, findings: Sequence[str]) -> str:
-    """Return report.html.
+    """Return the content of report.html.
 
     Args:
-        s: all numbers.
-        findings: sentences that it begins with.
+        s: all statistics.
+        findings: sentences at the beginning.
     """
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in findings)
     body = (
@@ -122,7 +122,7 @@ def _lengths(s: DataStatistics) -> str:
 
 
 def _wide(s: DataStatistics) -> int:
-    """The length up to which bars are drawn: nearly all sessions, and the limit."""
+    """Return the length up to which bars are drawn, which covers nearly all sessions and the limit."""
     return max(_quantile(s, 0.99), min(s.settings["max_session_length"] + 5, 2 * _quantile(s, 0.99)))
 
 
@@ -135,7 +135,7 @@ def _times(s: DataStatistics) -> str:
     line = s.timeline
     if line.first is None:
         return '<p class="soft">The interactions have no times.</p>'
-    # Days, or the hours of few days.
+    # Labels are days, or hours if there are only a few days.
     shown = len("2024-01-01" if line.hours >= 24 else "2024-01-01T10:00")
     starts = np.datetime64(line.first) + np.arange(len(line.sessions["train"])) * np.timedelta64(
         line.hours, "h"

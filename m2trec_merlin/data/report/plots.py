@@ -1,7 +1,6 @@
-"""Plots as SVG inside the page: they take its colours, light or dark, and cost next to nothing.
+"""Plots of bars and curves as SVG inside the page, which use its colours, light or dark.
 
-Matplotlib takes longer to import than the whole verb takes on the demo's data; what is drawn here is bars and
-curves.
+Importing Matplotlib would take longer than the whole verb takes on the demo's data.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ def plot_bars(
     axis: str,
     mark: tuple[float, str] | None = None,
 ) -> str:
-    """Draw bars, the series on top of each other.
+    """Draw stacked bars.
 
     Args:
-        title: what is counted.
-        labels: of the bars.
-        series: by name, a number for each bar.
-        axis: below the bars.
-        mark: where to draw a line, in bars from the left, and its text.
+        title: title of the plot.
+        labels: labels of the bars.
+        series: numbers of each series, one per bar, by name.
+        axis: label of the axis below the bars.
+        mark: position of a vertical line, in bars from the left, and its text.
     """
     totals = [sum(values) for values in zip(*series.values(), strict=True)]
     highest, ticks = _ticks(max(totals, default=0))
@@ -59,7 +58,7 @@ def plot_bars(
                 )
                 below[i] = top
     every = math.ceil(_LETTER * (max(map(len, labels), default=0) + 2) / step)
-    # The last bar has a label, and every so many before it.
+    # Label the last bar, and every n-th bar before it.
     named = range((len(labels) - 1) % every, len(labels), every)
     parts += [_label(_LEFT + (i + 0.5) * step, labels[i]) for i in named]
     if mark is not None:
@@ -74,14 +73,14 @@ def plot_curve(
     log_y: bool = False,
     marks: Sequence[tuple[float, str]] = (),
 ) -> str:
-    """Draw a curve over an axis of powers of ten.
+    """Draw a curve over a logarithmic axis.
 
     Args:
-        title: what the curve shows.
-        points: x of at least 1, and y: of at least 1 on an axis of powers of ten, else a share.
-        axis: below the curve.
-        log_y: whether y is on an axis of powers of ten.
-        marks: values of x, with a text each.
+        title: title of the plot.
+        points: points of the curve: x of at least 1, and y, which is at least 1 with `log_y`, else a share.
+        axis: label of the axis below the curve.
+        log_y: whether the y axis is logarithmic.
+        marks: values of x to mark, each with a text.
     """
     right, highest = (max(math.log10(max(p[i] for p in points)), 1e-9) for i in (0, 1))
     tens_x, tens_y = range(math.floor(right) + 1), range(math.floor(highest) + 1)
@@ -150,7 +149,7 @@ def _mark(x: float, text: str, lower: int = 0) -> str:
 
 
 def _ticks(highest: float) -> tuple[float, list[float]]:
-    """Return the end of an axis from 0, and some round numbers on it."""
+    """Return the end of an axis that begins at 0, and round numbers on it."""
     if highest <= 0:
         return 1.0, [0.0]
     power = 10 ** math.floor(math.log10(highest))

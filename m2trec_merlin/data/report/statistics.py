@@ -1,4 +1,4 @@
-"""All numbers of the data report, as `report.json` has them; docs/data.md says what each means."""
+"""All numbers of the data report, in the form of `report.json`; docs/data.md explains each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m2trec_merlin.data.report.items import AttributeStatistics, EqualItems, des
 from m2trec_merlin.data.session_length import length_for_most_events
 from m2trec_merlin.readers.canonical import SPLITS
 
-#: Of the form of report.json: raised when a key changes its meaning.
+#: Version of the form of report.json; raised when a key changes its meaning.
 VERSION = 2
 
 #: An hour, a day, a week, 30 days, a quarter, a year.
@@ -26,22 +26,22 @@ _CURVE_POINTS = 100
 
 @dataclass(frozen=True)
 class SplitStatistics:
-    """One split.
+    """Statistics of one split.
 
     Attributes:
-        sessions: how many.
-        events: how many.
-        items: different items in them.
-        unseen_items: of these, items that no training session holds.
-        targets: events that are predicted, each from those before it in its session.
-        unseen_targets: of these, events of items that no training session holds.
+        sessions: number of sessions.
+        events: number of events.
+        items: number of distinct items.
+        unseen_items: number of these items that do not occur in training.
+        targets: number of events that are predicted, each from the earlier ones of its session.
+        unseen_targets: number of these targets whose item does not occur in training.
         first: time of the earliest event (ISO 8601, UTC); null without times.
         last: time of the latest event.
-        in_training_time: sessions that begin in an hour before the last one of training.
-        repeats: events whose item occurred earlier in their session.
-        repeats_at_once: events of the same item as the event just before.
-        repeating_sessions: sessions with repeats.
-        lengths: pairs of a number of events and the sessions that have so many.
+        in_training_time: number of sessions that begin before the last hour in which training sessions begin.
+        repeats: number of events whose item occurred earlier in their session.
+        repeats_at_once: number of events with the same item as the previous event.
+        repeating_sessions: number of sessions with repeats.
+        lengths: pairs of a length in events and the number of sessions of this length.
     """
 
     sessions: int
@@ -64,9 +64,9 @@ class Timeline:
     """Sessions by the time of their first event.
 
     Attributes:
-        first: time with which the first bar begins (ISO 8601, UTC); null without times.
-        hours: that each bar spans.
-        sessions: by split, of each bar.
+        first: time at which the first bar begins (ISO 8601, UTC); null without times.
+        hours: width of a bar in hours.
+        sessions: number of sessions of each bar, by split.
     """
 
     first: str | None
@@ -76,15 +76,15 @@ class Timeline:
 
 @dataclass(frozen=True)
 class PopularitySpread:
-    """How the events of training are spread over the items.
+    """The distribution of training events over items.
 
     Attributes:
-        items: with events in training.
-        top_1_percent: share of the events on the most popular 1 % of these items, at least one.
-        top_10_percent: the same of 10 %.
-        once: items with one event.
-        curve: rank of an item (the most popular is 1), its events, and the share of events up to it; at ranks
-            that lie further and further apart.
+        items: number of items with training events.
+        top_1_percent: share of events with the most popular 1 % of these items, which are at least one.
+        top_10_percent: share of events with the most popular 10 %.
+        once: number of items with a single event.
+        curve: rank of an item (the most popular is 1), its events, and the share of events up to it, at
+            increasingly distant ranks.
     """
 
     items: int
@@ -96,14 +96,14 @@ class PopularitySpread:
 
 @dataclass(frozen=True)
 class NotTrainedOn:
-    """What does not take part in training, or not wholly.
+    """Sessions, items and events that are not used in training.
 
     Attributes:
-        short_sessions: with fewer than `min_session_length` events; left out.
-        cold_items: drawn for `data.cold_item_share`.
-        cold_sessions: of training and validation, left out because they hold a cold item.
-        long_sessions: of training, with more than `max_session_length` events.
-        cut_events: of these, the events before the last `max_session_length`; preprocessing cuts them.
+        short_sessions: number of sessions left out for having fewer than `min_session_length` events.
+        cold_items: number of items drawn for `data.cold_item_share`.
+        cold_sessions: number of training and validation sessions left out for holding a cold item.
+        long_sessions: number of training sessions with more than `max_session_length` events.
+        cut_events: number of their events before the last `max_session_length`, which preprocessing cuts.
     """
 
     short_sessions: int
@@ -115,22 +115,22 @@ class NotTrainedOn:
 
 @dataclass(frozen=True)
 class DataStatistics:
-    """Everything.
+    """All statistics of the data.
 
     Attributes:
-        version: of this form.
-        name: of the run.
-        source: of the data.
-        settings: of `data` that the numbers depend on.
-        sessions: in all, without those that are too short.
-        items: in the table.
-        splits: train, valid and test.
+        version: version of the form of report.json.
+        name: name of the run.
+        source: name of the data.
+        settings: settings of `data` that the numbers depend on.
+        sessions: number of all sessions, without those that are too short.
+        items: number of items in the table.
+        splits: statistics of train, valid and test.
         timeline: sessions over time.
-        popularity: of items in training.
-        left_out: what does not take part.
-        attributes: in the order of the configuration.
-        equal_items: which no attribute tells apart.
-        notices: what is no error, but hardly meant so.
+        popularity: popularity of items in training.
+        left_out: what training does not use.
+        attributes: statistics of each attribute, in the order of the configuration.
+        equal_items: statistics of items that no attribute distinguishes.
+        notices: warnings of the validation.
     """
 
     version: int
@@ -149,12 +149,12 @@ class DataStatistics:
 
 
 def describe(config: Config, source: str, counted: Counted) -> DataStatistics:
-    """Put together what was found.
+    """Return all statistics of the data.
 
     Args:
-        config: of the run.
-        source: what to call the data.
-        counted: the valid tables, and what is in their splits.
+        config: the run's configuration.
+        source: name of the data.
+        counted: the valid tables, and the counts of their splits.
     """
     data, splits = counted.data, dict(zip(SPLITS, counted.splits, strict=True))
     train = splits["train"]

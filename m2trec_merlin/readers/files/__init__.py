@@ -1,1 +1,1 @@
-"""Files of raw tables: Parquet or CSV, one or a folder of them, each value as it stands there."""
+"""Read files of raw tables, Parquet or CSV, single or in folders, with unchanged values."""

@@ -1,4 +1,4 @@
-"""Files that may be compressed: by the end of their names, in small or capital letters."""
+"""Files that may be compressed, as told by the end of their names, whatever the case."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pyarrow as pa
 
 from m2trec_merlin.errors import DataError
 
-#: Ends of names, and what Arrow calls how such files are compressed.
+#: Ends of names, and Arrow's names of the compressions.
 _CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-#: What compressed files begin with.
+#: The first bytes of compressed files.
 _BEGINNINGS = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "zstd": b"\x28\xb5\x2f\xfd"}
 
 
 def suffix_of(file: Path) -> str:
-    """Return what the name says that a file is, in small letters: .csv of a.CSV.gz; empty if nothing."""
+    """Return the suffix of a file in lower case, without that of a compression: .csv for a.CSV.gz, or ""."""
     suffixes = [suffix.lower() for suffix in file.suffixes]
     if suffixes and suffixes[-1] in _CODECS:
         suffixes.pop()
@@ -23,12 +23,12 @@ def suffix_of(file: Path) -> str:
 
 
 def open_bytes(file: Path) -> pa.NativeFile:
-    """Open a file, to read what is compressed in it.
+    """Open a file to read its decompressed content.
 
     Raises:
-        DataError: it is not compressed as its name says.
+        DataError: the file is not compressed as its name says.
     """
-    # Arrow itself would go by small letters alone.
+    # Arrow itself recognises only lower-case suffixes.
     codec = _CODECS.get(file.suffix.lower())
     if codec is not None and file.stat().st_size and not begins_with(file, _BEGINNINGS[codec]):
         raise DataError(
@@ -38,6 +38,6 @@ def open_bytes(file: Path) -> pa.NativeFile:
 
 
 def begins_with(file: Path, start: bytes) -> bool:
-    """Tell whether the first bytes of a file are these."""
+    """Tell whether a file begins with these bytes."""
     with file.open("rb") as opened:
         return opened.read(len(start)) == start

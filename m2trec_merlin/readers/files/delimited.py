@@ -1,4 +1,4 @@
-"""Files of delimited text: their header, their rows, and what is wrong with them."""
+"""Read files of delimited text: header and rows, with helpful errors."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from m2trec_merlin.readers.problems import SHOWN
 
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 _CHUNK_BYTES = 1 << 22
-#: Share of rows without the fields of the header from which on it is hardly the header.
+#: Share of rows with another number of fields above which the first line is probably no header.
 _NEARLY_ALL = 0.9
 
 
 class DelimitedFile:
-    """A file of delimited text. Values are bytes, as they stand in UTF-8; an empty field is null.
+    """A file of delimited text. Values are unchanged bytes in UTF-8; an empty field is null.
 
     Args:
-        path: also with .gz, .bz2 or .zst.
-        dialect: how it is written.
+        path: path of the file, also with .gz, .bz2 or .zst.
+        dialect: dialect of the text.
 
     Raises:
-        DataError: it has no header, or is not text of this dialect.
+        DataError: the file has no header, or is not text of this dialect.
 
     Attributes:
-        names: in the header, as often as they stand there.
+        names: names in the header, including repeated ones.
     """
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
@@ -55,12 +55,12 @@ class DelimitedFile:
         """Yield the rows in order.
 
         Args:
-            names: the columns to read, each of which stands once in the header.
+            names: names of the columns to read, each of which occurs once in the header.
 
         Raises:
             DataError: the file is not text of this dialect.
         """
-        # Columns go by number, and the header is read as a row: names may be empty or stand there twice.
+        # Names may be empty or repeated, so columns are read by number, and the header as a row.
         keys = [str(number) for number in range(len(self.names))]
         wanted = [keys[self.names.index(name)] for name in names]
         converting = pa_csv.ConvertOptions(
@@ -79,7 +79,7 @@ class DelimitedFile:
         header = 1
         for piece in self._pieces():
             text = _readable(piece)
-            # As one block: rows of any length fit in. On one thread: bad rows have numbers.
+            # One block takes rows of any length; on one thread, bad rows have numbers.
             reading = pa_csv.ReadOptions(column_names=keys, block_size=len(text) + 1, use_threads=False)
             table = pa_csv.read_csv(pa.BufferReader(text), reading, parsing, converting)
             bad.end_of_piece(len(table))
@@ -99,7 +99,7 @@ class DelimitedFile:
             raise self._problem(f"{bad.message(len(self.names))}; {hint}")
 
     def explain_bytes(self, row: int, name: str) -> str:
-        """Say what to do about a value that is not UTF-8."""
+        """Return advice for a value that is not UTF-8."""
         return f"is not UTF-8 (row {row}, column '{name}'): {self._encoding_hint}"
 
     def _read_header(self) -> list[str]:
@@ -108,7 +108,7 @@ class DelimitedFile:
         self._refuse_other_formats(start)
         try:
             text = codecs.getincrementaldecoder(self._dialect.encoding)("replace").decode(start)
-        except UnicodeError:  # UTF-16 without a mark of its order
+        except UnicodeError:  # UTF-16 without a byte order mark
             text = "\ufffd"
         names = self._first_row(text.removeprefix("\ufeff"))
         if not names:
@@ -173,7 +173,7 @@ class DelimitedFile:
             raise self._utf8_after_all()
 
     def _pieces(self) -> Iterator[bytes]:
-        """Yield the text in UTF-8, some whole rows at a time."""
+        """Yield the text in UTF-8, in pieces of whole rows."""
         cutter = RowCutter(self._separator, len(self.names), self._dialect.quoting)
         decoder = codecs.getincrementaldecoder(self._dialect.encoding)()
         chunk, mark, lines = b"-", codecs.BOM_UTF8, 0
@@ -184,7 +184,7 @@ class DelimitedFile:
                     chunk = file.read(_CHUNK_BYTES)
                     if watch.sees_utf8(chunk):
                         raise self._utf8_after_all()
-                    # Bytes that are not UTF-8 are found later, and only in columns that are read.
+                    # Bytes that are not UTF-8 are reported later, and only in columns that are read.
                     text = chunk if self._is_utf8 else decoder.decode(chunk, final=not chunk).encode()
                     text, mark, lines = text.removeprefix(mark), b"", lines + text.count(b"\n")
                     if piece := cutter.cut(text, is_last=not chunk):
@@ -212,7 +212,7 @@ class DelimitedFile:
 
 
 def _readable(piece: bytes) -> bytes:
-    """Replace what is not UTF-8: Arrow cannot hand such rows over, be they bad ones."""
+    """Replace bytes that are not UTF-8, because Arrow cannot pass such rows to the handler of bad rows."""
     try:
         piece.decode()
     except UnicodeDecodeError:
@@ -221,7 +221,7 @@ def _readable(piece: bytes) -> bytes:
 
 
 class _BadRows:
-    """Rows that have more or fewer fields than the header."""
+    """Counts rows that have more or fewer fields than the header."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -229,24 +229,24 @@ class _BadRows:
         self._shown: list[str] = []
 
     def note(self, row: pa_csv.InvalidRow) -> str:
-        """Take one, and let Arrow go on."""
+        """Count a bad row, and let Arrow continue."""
         if self.count < SHOWN:
             self._shown.append(f"row {self._rows_before + row.number - 1} ({row.actual_columns})")
         self.count += 1
         return "skip"
 
     def end_of_piece(self, good: int) -> None:
-        """Take so many good rows: Arrow counts rows within a piece."""
+        """Add the number of good rows of a piece, as Arrow counts rows within a piece."""
         self._rows_before += good + self.count - self._count_before
         self._count_before = self.count
 
     @property
     def are_nearly_all(self) -> bool:
-        """Whether hardly a row is another one."""
+        """Whether nearly all rows are bad."""
         return self.count > _NEARLY_ALL * self._rows_before
 
     def message(self, expected: int) -> str:
-        """Say how many, and which."""
+        """Return a message with the number of bad rows and the first ones."""
         rows = f"{self.count:,} row{'s do' if self.count != 1 else ' does'} not have the {expected} fields of"
         shown = ", ".join(self._shown) + (", ..." if self.count > SHOWN else "")
         return f"{rows} the header: {shown}"

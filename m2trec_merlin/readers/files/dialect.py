@@ -1,4 +1,4 @@
-"""How delimited text is written: by its name, by its first bytes, and as the configuration says it."""
+"""The dialect of delimited text: as configured, and as the name and first bytes of a file suggest."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SEPARATORS = {".csv": ",", ".txt": ",", ".dat": ",", ".tsv": "\t"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the text files of a table are written.
+    """The dialect of a table's text files.
 
     Attributes:
-        separator: between fields; None: a comma, or a tab in `.tsv`.
-        encoding: as Python calls it.
-        quoting: whether quotation marks hold a field together; else they are characters like others.
-        options: the section of the configuration in which these can be set; None if they are fixed.
+        separator: character between fields; None for a comma, or a tab in `.tsv`.
+        encoding: Python's name of the encoding.
+        quoting: whether quotation marks enclose fields; else they are ordinary characters.
+        options: section of the configuration that sets the dialect; None if it is fixed.
     """
 
     separator: str | None = None
@@ -33,11 +33,11 @@ class Dialect:
 
     @property
     def is_usual(self) -> bool:
-        """Whether nothing is said of how text is written."""
+        """Whether the dialect is the default."""
         return self == Dialect(options=self.options)
 
     def hint(self, name: str, value: str) -> str:
-        """Return a setting as the configuration writes it; empty if it cannot be set."""
+        """Return a setting in the notation of the configuration; empty if it cannot be set."""
         return f"{self.options}.{name}: {value}" if self.options else ""
 
 
@@ -54,7 +54,7 @@ class DialectOptions(Section):
     )
 
     def dialect(self, place: str) -> Dialect:
-        """Return the dialect, which messages call by the place of this section."""
+        """Return the dialect; messages refer to its settings by the `place` of this section."""
         return Dialect(self.separator, self.encoding, self.quoting, place)
 
     @field_validator("separator")
@@ -78,13 +78,13 @@ class DialectOptions(Section):
 
 
 def usual_separator(path: Path) -> str:
-    """Return what the name of a file promises."""
+    """Return the separator that the name of a file suggests."""
     return SEPARATORS.get(suffix_of(path), ",")
 
 
 def wide_encoding_of(start: bytes) -> str | None:
-    """Return which UTF-16 or UTF-32 a text begins like; None: neither."""
-    # The mark of one begins like that of the other.
+    """Return the kind of UTF-16 or UTF-32 that a text begins like; None if neither."""
+    # UTF-32 comes first, because its byte order mark begins like that of UTF-16.
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -94,16 +94,16 @@ def wide_encoding_of(start: bytes) -> str | None:
 
 
 class Utf8Watch:
-    """Tells of a text that is said to be in another encoding whether it is UTF-8, which is hardly chance.
+    """Detects UTF-8 in a text that should have another encoding.
 
-    Encodings of a byte a letter read anything, UTF-8 as well: "Größe" becomes "GrÃ¶ÃŸe".
+    Encodings with one byte per letter can read anything, also UTF-8: "Größe" becomes "GrÃ¶ÃŸe".
     """
 
-    #: So many letters beyond ASCII are hardly UTF-8 by chance.
+    #: So many letters beyond ASCII are not UTF-8 by chance.
     _ENOUGH = 3
 
     def __init__(self, encoding: str) -> None:
-        # What has zeros between its letters may be UTF-8 by its bytes.
+        # UTF-16 and UTF-32, with zeros between letters, may be valid UTF-8.
         self._decoder = (
             None
             if codecs.lookup(encoding).name.startswith("utf")
@@ -112,7 +112,7 @@ class Utf8Watch:
         self._letters = 0
 
     def sees_utf8(self, chunk: bytes) -> bool:
-        """Take a part of the text, an empty one last; tell at the end whether all of it is UTF-8."""
+        """Add a part of the text; after the last one, which is empty, tell whether all of it is UTF-8."""
         if self._decoder is None:
             return False
         try:

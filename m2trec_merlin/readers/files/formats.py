@@ -1,4 +1,4 @@
-"""What a file is that is no table of delimited text, by how it begins."""
+"""Recognise by their beginning files that are not delimited text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 _BINARY = "binary: save the table as CSV or Parquet"
 _A_ROW_EACH = "write it as CSV or Parquet, with a row for each event or each item"
-#: How files begin that are no tables of text.
+#: Beginnings of files that are not delimited text, with a description and advice.
 _BEGINNINGS = {
     rb"PAR1": "a Parquet file: let its name end in .parquet",
     rb"PK\x03\x04": "a workbook or a zip archive: save the table as CSV",
@@ -26,11 +26,11 @@ _BEGINNINGS = {
 
 
 def other_format(start: bytes) -> str:
-    """Return what a file is that begins so, and what to do about it; nothing if it may be delimited text."""
+    """Return the format of a file that begins so, with advice; empty if it may be delimited text."""
     return next((what for beginning, what in _BEGINNINGS.items() if re.match(beginning, start)), "")
 
 
 def is_binary(start: bytes) -> str:
-    """Return the same of a file whose first line holds too many zeros for text, and too few for UTF-16."""
+    """Return the same if the first line holds zero bytes, but too few for UTF-16."""
     line = start.partition(b"\n")[0]
     return _BINARY if 0 < line.count(b"\0") < len(line) / 4 else ""

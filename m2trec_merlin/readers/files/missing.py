@@ -1,4 +1,4 @@
-"""Why a file or folder that a setting or a command names is not there."""
+"""Explain why a file or folder that a setting or a command names does not exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def explain_missing(path: Path) -> str:
-    """Say that there is no such file, and why perhaps."""
+    """Return a message that a file is missing, with a possible reason."""
     return f"{path}: no such file or folder{_explain_path(path)}"
 
 

@@ -1,4 +1,4 @@
-"""Columns that the names of folders say, NAME=VALUE, as Hive and Spark write them."""
+"""Columns from names of folders, NAME=VALUE, as Hive and Spark write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.errors import shorten
 
-#: How Hive writes that there is no value.
+#: Hive's text for a missing value.
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -20,8 +20,8 @@ class Part(Protocol):
     """A file of a table.
 
     Attributes:
-        path: of the file.
-        names: of its columns.
+        path: path of the file.
+        names: names of its columns.
     """
 
     path: Path
@@ -31,20 +31,20 @@ class Part(Protocol):
         """Return the type of a column."""
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield columns, a part of the rows at a time."""
+        """Yield the columns in batches of rows."""
 
     def explain_bytes(self, row: int, name: str) -> str:
-        """Say what is wrong with the bytes of a value."""
+        """Explain what is wrong with the bytes of a value."""
 
 
 class BelowNamedFolders:
-    """A file with the columns of one value each that its folders say beside its own.
+    """A file with additional constant columns from the names of its folders.
 
-    Where it has a column of that name itself, its own counts.
+    If the file itself has a column of that name, that column counts.
 
     Args:
         part: the file.
-        values: by name; None for no value.
+        values: values of the columns by name; None for missing.
     """
 
     def __init__(self, part: Part, values: dict[str, str | None]) -> None:
@@ -60,7 +60,7 @@ class BelowNamedFolders:
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See `Part.batches`."""
-        # Of a file, the number of rows is known of a column that is read.
+        # At least one column is read, because it tells the number of rows.
         own = [name for name in names if name not in self._values] or self._part.names[:1]
         for batch in self._part.batches(own):
             self._compare(batch, own)
@@ -77,7 +77,7 @@ class BelowNamedFolders:
         return self._part.explain_bytes(row, name)
 
     def contradictions(self) -> list[str]:
-        """Tell where the file, as far as it was read, says otherwise than its folders."""
+        """Return messages about columns, as far as read, that differ from the names of folders."""
         return list(self._contradictions.values())
 
     def _compare(self, batch: pa.RecordBatch, own: Sequence[str]) -> None:
@@ -94,17 +94,17 @@ class BelowNamedFolders:
 
 
 def _agree(value: str, said: str) -> bool:
-    """Tell whether a value may well be what a folder says: 1 for 01, a day with its time of day."""
+    """Tell whether a value may be equal to that of a folder: 1 and 01, or a day with a time and the day."""
     return value.lstrip("0") == said.lstrip("0") or value.startswith(said)
 
 
 def contradictions(part: Part) -> list[str]:
-    """Tell where a file, as far as it was read, says otherwise than its folders."""
+    """Return messages about columns of a file, as far as read, that differ from the names of its folders."""
     return part.contradictions() if isinstance(part, BelowNamedFolders) else []
 
 
 def with_columns_of(folders: Sequence[str], part: Part) -> Part:
-    """Return a file with the columns that the names of its folders say."""
+    """Add columns from the names of folders to a file."""
     named = (folder.split("=", 1) for folder in folders if "=" in folder.strip("="))
     values = {name: None if value == _NULL else unquote(value) for name, value in named}
     return BelowNamedFolders(part, values) if values else part

@@ -1,4 +1,4 @@
-"""Files of Parquet, whose columns have types."""
+"""Read Parquet files, whose columns have types."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _BLOCK_ROWS = 1 << 16
-#: Of times in INT96, as Spark, Hive and Impala write them. By default Arrow counts nanoseconds since 1970, of
-#: which 64 bits hold the years 1678 to 2261: 9999-12-31 would become a day of 1816.
+#: The unit of times in INT96, as Spark, Hive and Impala write them. Arrow's default, nanoseconds in 64 bits,
+#: holds only the years 1678 to 2261: 9999-12-31 would become a day of 1816.
 _INT96_UNIT = "us"
 
 
 class ParquetFile:
-    """A file of Parquet. UUIDs, which it holds as 16 bytes, are the usual text of them.
+    """A Parquet file. UUIDs, stored as 16 bytes, are read as their usual text.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Raises:
-        pa.ArrowException: it is damaged, or no Parquet.
+        pa.ArrowException: the file is damaged, or not Parquet.
 
     Attributes:
-        names: of its columns.
+        names: names of the columns.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ class ParquetFile:
                 yield pa.RecordBatch.from_arrays(arrays, names=list(names))
 
     def explain_bytes(self, row: int, name: str) -> str:
-        """Say what to do about a value that is not UTF-8."""
+        """Return advice for a value that is not UTF-8."""
         return f"column '{name}' holds bytes that are not UTF-8 text in row {row}; write the column as text"
 
     def _open(self) -> pq.ParquetFile:

@@ -1,8 +1,8 @@
-"""Text of a table cut into pieces of whole rows, and quotation marks that swallow rows found.
+"""Cut the text of a table into pieces of whole rows, and find quotation marks that swallow rows.
 
-Parsers take any text between two marks for one field, however many rows it holds, and say nothing. Three
-signs betray a mark that opens no quoted field: a field goes on behind its closing mark, the closing mark is
-missing, or the lines between are rows of this very table. A description with line breaks shows none of them.
+Parsers silently take any text between two marks for one field, however many rows it holds. Three signs show
+that a mark opens no quoted field: the field continues after its closing mark, the closing mark is missing, or
+the lines in between look like rows of the table. A description with line breaks shows none of these signs.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 
 from m2trec_merlin.errors import shorten
 
-#: A quoted field that is longer than so many bytes was not meant to be one.
+#: A longer quoted field, in bytes, is a mistake.
 _LONGEST_FIELD = 1 << 22
 _SAMPLE_BYTES, _SAMPLE_LINES = 1 << 18, 1000
-#: A column of at most so many shapes is regular: ids, numbers, dates, but not titles.
+#: The most shapes of a regular column: ids, numbers or dates, but not titles.
 _REGULAR_SHAPES = 4
 
 
@@ -25,12 +25,12 @@ class StrayQuotesError(ValueError):
 
 
 class RowCutter:
-    """Takes the bytes of a file, chunk by chunk, and gives them back in pieces that end where a row ends.
+    """Cuts the bytes of a file, given in chunks, into pieces that end where a row ends.
 
     Args:
-        separator: between fields, one byte.
+        separator: separator of fields, one byte.
         fields: number of columns.
-        quoting: whether quotation marks hold a field together, line breaks included.
+        quoting: whether quotation marks enclose fields, which may hold line breaks.
     """
 
     def __init__(self, separator: str, fields: int, quoting: bool) -> None:
@@ -50,7 +50,7 @@ class RowCutter:
         """Return the rows that are complete with this chunk.
 
         Raises:
-            StrayQuotesError: a mark opens no quoted field.
+            StrayQuotesError: a quotation mark opens no quoted field.
         """
         text = self._rest + chunk
         self._head += chunk[: _SAMPLE_BYTES - len(self._head)]
@@ -73,7 +73,7 @@ class RowCutter:
                 raise self._fault(text, field, f"a field goes on behind its closing mark: {shown}")
             if field["after"] is None and (is_last or len(field["body"]) > _LONGEST_FIELD):
                 raise self._fault(text, field, f"a field is never closed: {_show(field[0])}")
-            # At the end of the text, a closing mark may be the first of two that stand for one.
+            # A closing mark at the end of the text may be the first of two, which stand for one mark.
             if not is_last and field.end() >= last:
                 return row
             if b"\n" in field["body"] and self._holds_rows(text, field):
@@ -83,15 +83,15 @@ class RowCutter:
         return last
 
     def _is_orderly(self, lines: bytes) -> bool:
-        """Tell whether every mark in whole lines opens or closes a field of one line, at its very ends.
+        """Tell whether every mark in whole lines is at the beginning or end of a field within one line.
 
-        So it is in most files, and this is ten times as fast as looking at one field after another.
+        This is so in most files, and this check is ten times as fast as one field by field.
         """
         text = np.frombuffer(lines, np.uint8)
         marks = np.flatnonzero(text == ord('"'))
         if len(marks) % 2:
             return False
-        # Two marks side by side, the one closing and the other opening, are one mark inside of a field.
+        # Two adjacent marks, a closing and an opening one, stand for one mark inside a field.
         opening, closing = marks[::2], marks[1::2]
         breaks = np.flatnonzero(text == ord("\n"))
         alone = np.array_equal(np.searchsorted(breaks, opening), np.searchsorted(breaks, closing))
@@ -99,7 +99,7 @@ class RowCutter:
         return alone and bool(self._ends[before].all() and self._ends[behind].all())
 
     def _holds_rows(self, text: bytes, field: re.Match[bytes]) -> bool:
-        """Tell whether each line on which the field lies is a row, its cells like those of other rows."""
+        """Tell whether each line of the field is a row, with cells like those of other rows."""
         start, end = _last_line(text, 0, field.start()), text.find(b"\n", field.end())
         lines = text[start : end if end >= 0 else len(text)].splitlines()
         rows = [line.split(self._separator) for line in lines]
@@ -118,7 +118,7 @@ class RowCutter:
         return all(shape in seen for shape, seen in looks) and any(b"9" in shape for shape, _ in looks)
 
     def _regular_shapes(self) -> dict[int, set[bytes]]:
-        """Return the shapes in each regular column, seen in rows without a quotation mark; not the header."""
+        """Return the shapes of each regular column in the first rows without quotation marks."""
         lines = self._quoted.sub(b'"', self._head).splitlines()[1:_SAMPLE_LINES]
         rows = [line.split(self._separator) for line in lines if b'"' not in line]
         columns = zip(*(row for row in rows if len(row) == self._fields), strict=True)
@@ -131,12 +131,12 @@ class RowCutter:
 
 
 def _shape(cell: bytes) -> bytes:
-    """Return numbers as 9 and words as a: 'SKU-104' and 'KU-7' are both 'a-9'."""
+    """Replace numbers by 9 and words by a: 'SKU-104' and 'KU-7' both become 'a-9'."""
     return re.sub(rb"[A-Za-z\x80-\xff]+", b"a", re.sub(rb"[0-9]+(\.[0-9]+)?", b"9", cell))
 
 
 def _last_line(text: bytes, start: int = 0, stop: int | None = None) -> int:
-    """Return where the last line begins that begins in a part of the text; 0 if none does."""
+    """Return where the last line that begins within a part of the text begins; 0 if none does."""
     return max(text.rfind(b"\n", start, stop), text.rfind(b"\r", start, stop)) + 1
 
 

@@ -1,4 +1,4 @@
-"""Columns of files as the types that the rest of the product knows, the same in all files of a table."""
+"""Convert columns of files to types that the product knows, the same in all files of a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from m2trec_merlin.columns import as_text, is_list
 from m2trec_merlin.readers.canonical import has_fractions
 
-#: Brings an array of one of the files to what all have in common.
+#: A function that converts an array of one file to the common type of all files.
 Convert = Callable[[pa.Array], pd.Series]
 
 _TYPES = pa.types
@@ -21,16 +21,16 @@ _PANDAS = {
     **{t: pd.Int64Dtype() for t in (pa.uint8(), pa.uint16(), pa.uint32())},
     pa.uint64(): pd.UInt64Dtype(),
 }
-#: Between these, times in nanoseconds fit 64 bits.
+#: The years between these can be held as nanoseconds in 64 bits.
 _FIRST_YEAR, _LAST_YEAR = 1677, 2262
 
 
 class NotTextError(ValueError):
-    """Bytes are not UTF-8.
+    """Bytes that are not UTF-8.
 
     Attributes:
-        row: of the first such value in its array.
-        value: it.
+        row: index of the first such value in its array.
+        value: the value.
     """
 
     def __init__(self, row: int, value: object) -> None:
@@ -42,8 +42,8 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     """Return the type in which a column is read: bytes as text, categories as their values.
 
     Raises:
-        TypeError: it holds structures, which no kind of attribute reads, or lengths of time, which as texts
-            would be counts of the unit that the file happens to have.
+        TypeError: the column holds structures, which no kind of attribute reads, or durations, whose texts
+            would depend on the unit of the file.
     """
     if isinstance(kind, pa.BaseExtensionType):
         return plain_type(kind.storage_type)
@@ -64,13 +64,12 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:
-    """Return what brings a column of several files to one type; None where that would be guessing.
+    """Return a function that converts a column of several files to one type; None if that would be guessing.
 
-    Where one file holds numbers and another text, whole numbers become text, without a fraction even if gaps
-    made them floats; other numbers stay such, since with decimal commas the text 1.299 is 1299. Where files
-    hold numbers of several types, those that are whole become whole numbers, and a block with others becomes
-    objects, so that no digit is lost beside whole numbers. Times keep the finest unit; those that it cannot
-    hold are missing.
+    If one file holds numbers and another text, whole numbers become text, without a fraction even if gaps
+    made them floats. Other numbers stay numbers, because with decimal commas the text 1.299 is 1299. If files
+    hold numbers of several types, whole ones become integers; a block with other numbers becomes objects, so
+    that no digit is lost. Times get the finest unit; times that it cannot hold are missing.
 
     Raises:
         TypeError: see `plain_type`.
@@ -94,8 +93,8 @@ def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:
 
 
 def to_pandas(array: pa.Array) -> pd.Series:
-    """Return a column as pandas holds it: whole numbers as Int64 or UInt64, text as objects."""
-    # Within lists, too, whole numbers stay such beside missing ones.
+    """Return a pandas column: whole numbers as Int64 or UInt64, text as objects."""
+    # In lists, whole numbers beside missing ones also stay whole.
     return array.to_pandas(types_mapper=_PANDAS.get, integer_object_nulls=True)
 
 
@@ -134,7 +133,7 @@ def _as_text(array: pa.Array) -> pd.Series:
 def _as_numbers(array: pa.Array) -> pd.Series:
     array = _cast(array)
     if array.type == pa.float32():
-        array = array.cast(pa.string())  # as the number is written: 7.1
+        array = array.cast(pa.string())  # by its text, so that 7.1 becomes the double 7.1
     return to_pandas(array.cast(pa.float64()))
 
 
@@ -151,7 +150,7 @@ def _as_exact_numbers(array: pa.Array) -> pd.Series:
 
 def _as_times(array: pa.Array, target: pa.DataType) -> pa.Array:
     try:
-        # Of the times of one file, none is finer than the target.
+        # The target is at least as fine as the times of each file.
         return array.cast(target)
     except pa.ArrowInvalid:
         years = pc.year(array)

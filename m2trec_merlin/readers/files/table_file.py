@@ -28,32 +28,32 @@ from m2trec_merlin.readers.problems import SHOWN
 _PARQUET = (".parquet", ".pq")
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 _PEEKED_BYTES = 1 << 10
-#: Numbers in names of files have no more digits, or are none.
+#: Digits to which numbers in names of files are padded for sorting.
 _PADDED = 30
-#: What Arrow raises at damaged files; names of columns may be no text.
+#: Exceptions for damaged files; names of columns may be invalid UTF-8.
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeError)
-#: Formats whose folders keep earlier versions beside the newest one, and what lies there.
+#: Formats whose folders also hold earlier versions of rows, and a file that reveals them.
 _VERSIONED = {
     "a Delta": "_delta_log",
     "an Iceberg": "metadata/*.metadata.json",
     "a Hudi": ".hoodie",
 }
-#: What every Parquet file begins with.
+#: The first bytes of every Parquet file.
 _MAGIC = b"PAR1"
 
 
 class TableFile:
     """A table on disk. Parquet values keep their types; CSV values are text, and an empty field is null.
 
-    Bytes are read as UTF-8, UUIDs as the text that is usual, categories as their values. What no caller asks
-    for is never read, and may be of any type.
+    Bytes are read as UTF-8, UUIDs as their usual text, categories as their values. Columns that are not asked
+    for are never read, and may have any type.
 
     Args:
-        path: a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or a folder of such
-            files, which are read in the order of their names, part-2 before part-10; links are followed.
-            Files and folders that begin with a dot or an underscore are passed over; a folder DAY=2024-03-01
-            is a column of its files.
-        dialect: how CSV files are written.
+        path: path of a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or of a folder of
+            such files, which are read in the order of their names, part-2 before part-10. Links are followed.
+            Names that begin with a dot or an underscore are skipped; a folder DAY=2024-03-01 adds a column
+            to its files.
+        dialect: dialect of CSV files.
     """
 
     def __init__(self, path: Path, dialect: Dialect | None = None) -> None:
@@ -63,7 +63,7 @@ class TableFile:
 
     @property
     def is_typed(self) -> bool:
-        """Whether values carry types: Parquet, without any CSV."""
+        """Whether values have types, because all files are Parquet."""
         files = self._files()
         return bool(files) and all(suffix_of(file) in _PARQUET for file in files)
 
@@ -78,16 +78,16 @@ class TableFile:
     def blocks(
         self, columns: Sequence[str] | None = None, single: Collection[str] = ()
     ) -> Iterator[pd.DataFrame]:
-        """Yield the rows in order, some thousands at a time; the index is the row number, from 0.
+        """Yield the rows in order, in blocks of thousands, indexed by row number from 0.
 
         Args:
-            columns: the ones to read, which must exist; default: all.
-            single: those among them that must hold one value a row.
+            columns: names of the columns to read, which must exist; default: all.
+            single: names of columns that must hold single values.
 
         Raises:
-            DataError: as `columns`; a file lacks a column that another has, or has it twice; a column holds
-                lists or structures, or types that do not go together; or a file turns out to be damaged
-                further down.
+            DataError: see the method `columns`; a file lacks a column that another one has, or has it twice;
+                a column of `single` holds lists, or any column structures or types that do not go together;
+                or a file turns out to be damaged.
         """
         names = list(columns) if columns is not None else self.columns()
         conversions = self._conversions(names, single)
@@ -109,19 +109,19 @@ class TableFile:
         return pd.concat(blocks) if blocks else pd.DataFrame(columns=names)
 
     def locate(self, row: int) -> str:
-        """Tell a person where a row is: counted from 1, without the header, within its file."""
+        """Describe where a row is: its number within its file, from 1, without the header."""
         if len(self._first_rows) < 2:
             return f"row {row + 1}"
         part = bisect_right(self._first_rows, row) - 1
         return f"{self._parts[part].path.name} row {row - self._first_rows[part] + 1}"
 
     def state(self) -> list[list[Any]]:
-        """Return name (in a folder, from there), size in bytes and time of change of each file."""
+        """Return the name (relative to the folder), size in bytes and modification time of each file."""
         folder = self.path if self.path.is_dir() else self.path.parent
         return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in self._files()]
 
     def notices(self) -> list[str]:
-        """Tell which files of a folder are not read, and which say otherwise than the names of folders."""
+        """Return messages about files of a folder that are not read, or differ from the names of folders."""
         if not self.path.is_dir():
             return []
         told = [line for part in self._parts for line in contradictions(part)]
@@ -140,7 +140,7 @@ class TableFile:
         return [*told, f"{self.path}: {len(left):,} {what} not read: {named}"]
 
     def mixture(self) -> str:
-        """Say that the files of a folder share no column, and so are several tables; nothing if they do."""
+        """Return a problem if the files of a folder share no column, and so are several tables; else ""."""
         if set.intersection(*(set(part.names) for part in self._parts)):
             return ""
         tables = {", ".join(part.names[:3]): part.path.name for part in reversed(self._parts)}
@@ -150,7 +150,7 @@ class TableFile:
         )
 
     def text_files(self) -> list[Path]:
-        """Return its files of delimited text."""
+        """Return the table's files of delimited text."""
         return [file for file in self._files() if suffix_of(file) in SEPARATORS]
 
     def _files(self) -> list[Path]:
@@ -201,7 +201,7 @@ class TableFile:
         return explain_missing(self.path)
 
     def _conversions(self, names: Sequence[str], single: Collection[str]) -> dict[str, Convert]:
-        """Return how each column comes to one type, or raise all reasons why one does not."""
+        """Return functions that convert each column to one type, or raise all reasons against it."""
         problems, found = [], {}
         for part in self._parts:
             if absent := [name for name in names if name not in part.names]:
@@ -252,7 +252,7 @@ def _is_table(file: Path) -> bool:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield files, but for what is not meant as data, such as .ipynb_checkpoints; each folder once.
+    """Yield all files except those that are no data, such as .ipynb_checkpoints; visit each folder once.
 
     Raises:
         DataError: a folder cannot be read.
@@ -263,7 +263,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
         what = f"{error.filename}: cannot be read: {reason_of(error)}: what is in it would be left out"
         raise DataError(str(folder), [what])
 
-    # Not by `rglob`, which passes over folders that are links.
+    # `rglob` would skip folders that are links.
     for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         here = Path(place).resolve()
         folders[:] = [] if here in seen else sorted(name for name in folders if not is_aside(name))
@@ -272,18 +272,18 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _order_of(file: Path) -> tuple[list[str], Path]:
-    """Return what files are sorted by: their names, in which numbers count as such, whether padded or not."""
+    """Return a sort key of files: their names, with numbers compared as numbers, padded or not."""
     padded = [re.sub("[0-9]+", lambda digits: digits[0].zfill(_PADDED), part) for part in file.parts]
     return padded, file
 
 
 def is_aside(name: str) -> bool:
-    """Tell whether a file or folder of this name is passed over."""
+    """Tell whether a file or folder of this name is skipped."""
     return name.startswith((".", "_"))
 
 
 def _explain_name(file: Path) -> str:
-    """Say what to do about a file whose name promises no table that is read."""
+    """Return advice for a file whose name is not that of a table."""
     if suffix_of(file) in _ARCHIVES:
         return "is an archive: unpack it first"
     with open_bytes(file) as stream:
