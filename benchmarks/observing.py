@@ -24,7 +24,7 @@ from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import Records, publish, table
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
-from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.server_settings import ServerSettings
 from m2trec_merlin.contract.version import CATALOGUE_IDS
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from m2trec_merlin.serving.runtime.tally import Series, Tally
@@ -45,12 +45,12 @@ def run(options: Namespace) -> None:
     first, second = (version_folder(options.repository, name) for name in (PREPROCESS, PREDICT))
     sessions = draw(first / CATALOGUE_IDS, options.rounds)
     # Serve the same model twice, to measure the cost of choosing between two.
-    beside = Surroundings(beside=str(options.repository), share=0.5)
+    beside = ServerSettings(beside=str(options.repository), share=0.5)
     with TemporaryDirectory() as shown, Path(os.devnull).open("wb") as nowhere:
         workers = {
-            "metrics": Workers(first, second, Surroundings()),
-            "metrics, a line a request": Workers(first, second, Surroundings("all", nowhere.fileno())),
-            "metrics, a row a request": Workers(first, second, Surroundings(shown=shown)),
+            "metrics": Workers(first, second, ServerSettings()),
+            "metrics, a line a request": Workers(first, second, ServerSettings("all", nowhere.fileno())),
+            "metrics, a row a request": Workers(first, second, ServerSettings(shown=shown)),
             "metrics, two models": Workers(first, second, beside),
         }
         systems: dict[str, Answer] = {"nothing": unobserved(first, second)}
@@ -74,9 +74,9 @@ def run(options: Namespace) -> None:
 class Workers:
     """Both steps as Triton's workers run them."""
 
-    def __init__(self, first: Path, second: Path, surroundings: Surroundings) -> None:
-        self._first = Worker(PreprocessStep, first, surroundings, Nowhere())
-        self._second = Worker(PredictStep, second, surroundings, Nowhere())
+    def __init__(self, first: Path, second: Path, settings: ServerSettings) -> None:
+        self._first = Worker(PreprocessStep, first, settings, Nowhere())
+        self._second = Worker(PredictStep, second, settings, Nowhere())
 
     def answer(self, requests: Sequence[Tensors]) -> object:
         ids = [""] * len(requests)

@@ -234,7 +234,7 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     """Prepare the data of one draw, train on them (or resume training), and measure."""
     data = prepare(config)
     bench, catalogue = ColdBench(data), data.catalogue
-    told = data.known.told(catalogue)
+    told = data.known.as_training_counts(catalogue)
     folder = train_model(config, console)
     ours = ModelScorer(load_model(folder, catalogue), "M2TRec")
     served: dict[tuple[str, HeldOut], Mixture] = {}

@@ -61,7 +61,7 @@ class Als(Baseline):
         self.number[self.rows] = np.arange(len(self.rows))
         self.model = _fit(sessions, self.number)
 
-    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+    def session_scores(self, prefixes: Prefixes) -> np.ndarray:
         """See `Baseline`."""
         items = distinct_events_before(prefixes)
         number = self.number[items.row]

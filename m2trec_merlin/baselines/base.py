@@ -26,13 +26,13 @@ class Baseline:
     def __init__(self, sessions: Sessions, background: np.ndarray) -> None:
         self.repeats, self.background = sessions_repeat_items(sessions), background
 
-    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+    def session_scores(self, prefixes: Prefixes) -> np.ndarray:
         """Return the part of the scores that depends on the prefix, float32 [P, R]; may be overwritten."""
         raise NotImplementedError
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """See `ItemScorer.score`."""
-        scores = self.told_by(prefixes)
+        scores = self.session_scores(prefixes)
         scores += self.background
         if not self.repeats:
             held = distinct_events_before(prefixes)

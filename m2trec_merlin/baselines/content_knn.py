@@ -54,6 +54,6 @@ class ContentKnn(Baseline):
         super().__init__(sessions, background)
         self.likeness = WordLikeness(fit_words(catalogue, words)[0])
 
-    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+    def session_scores(self, prefixes: Prefixes) -> np.ndarray:
         """Return cosines, float32 [P, R]."""
         return self.likeness.score(prefixes)

@@ -59,7 +59,7 @@ class Ease(Baseline):
         inverse[np.diag_indices(n_items)] = 0
         self.weights = inverse.astype(np.float32, copy=False)
 
-    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+    def session_scores(self, prefixes: Prefixes) -> np.ndarray:
         """See `Baseline`."""
         items = distinct_events_before(prefixes)
         told = np.zeros((len(prefixes), len(self.background)), np.float32)

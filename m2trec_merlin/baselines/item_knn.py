@@ -42,7 +42,7 @@ class ItemKnn(Baseline):
         likeness = together.data[apart] / (root[row] * root[column] + SHRINKAGE)
         self.likeness = sparse.csr_matrix((likeness.astype(np.float32), (row, column)), together.shape)
 
-    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+    def session_scores(self, prefixes: Prefixes) -> np.ndarray:
         """See `Baseline`."""
         items = distinct_events_before(prefixes)
         before = weights_before(items, len(prefixes), self.likeness.shape[0])

@@ -39,7 +39,7 @@ class Markov(Baseline):
         totals = np.maximum(np.asarray(follows.sum(axis=1)).ravel(), 1)
         self.shares = sparse.diags((1 / totals).astype(np.float32)) @ follows
 
-    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+    def session_scores(self, prefixes: Prefixes) -> np.ndarray:
         """See `Baseline`."""
         last = prefixes.sessions.rows[prefixes.sessions.offsets[prefixes.session] + prefixes.length - 1]
         told: np.ndarray = self.shares[last].toarray()

@@ -24,6 +24,6 @@ class Popularity(Baseline):
         counts = catalogue.train_counts
         super().__init__(sessions, np.where(counts > 0, counts, -np.inf).astype(np.float32))
 
-    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+    def session_scores(self, prefixes: Prefixes) -> np.ndarray:
         """Return zeros, float32 [P, R]."""
         return np.zeros((len(prefixes), len(self.background)), np.float32)

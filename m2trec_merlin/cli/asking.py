@@ -40,7 +40,7 @@ def run_recommend(
     """
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.client import RecommendationClient, Tls
-    from m2trec_merlin.serving.server.door import Door
+    from m2trec_merlin.serving.server.grpc_endpoint import GrpcEndpoint
 
     # Bytes of an argument that are not UTF-8 could be neither sent nor shown.
     session, listed = (
@@ -48,7 +48,7 @@ def run_recommend(
     )
     items = [parse_session_item(text) for text in session]
     serving = ServingConfig() if config is None else config.serving
-    own = Door.of(serving).local(serving.grpc_port)
+    own = GrpcEndpoint.of(serving).local(serving.grpc_port)
     encryption = Tls(*tls) if any(tls) or serving.tls else None
     with RecommendationClient(own if address is None else address, tls=encryption) as client:
         answer = client.recommend(

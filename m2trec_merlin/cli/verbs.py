@@ -127,14 +127,14 @@ def run_serve(
         share: the share of sessions that the second run answers.
     """
     from m2trec_merlin.contract.repository import find_repository
-    from m2trec_merlin.serving.server.door import Door
+    from m2trec_merlin.serving.server.grpc_endpoint import GrpcEndpoint
     from m2trec_merlin.serving.server.instructions import Beside, Instructions
     from m2trec_merlin.serving.server.keeping import serve
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer
 
     serving = config if isinstance(config, ServingConfig) else config.serving
-    door = Door.of(serving)
+    door = GrpcEndpoint.of(serving)
     second = None if beside is None else Beside(find_repository(beside), share)
     instructions = Instructions(serving.log_json, serving.log, second)
     ports = Ports.of(serving)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, create_model, model_validator
 
-from m2trec_merlin.contract.surroundings import LogJson
+from m2trec_merlin.contract.server_settings import LogJson
 from m2trec_merlin.neighbours.weights import WEIGHTS
 from m2trec_merlin.search.indexes import INDEXES
 from m2trec_merlin.sections import Count, Name, Section, SettingPath

@@ -36,7 +36,7 @@ _VERB = "catalog rollback"
 
 
 #: Changed fields of `Availability` by name, and nothing else.
-SaidOfTimes = dict[str, Any]
+AvailabilityChange = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class EventColumns:
         """Return the columns of a valid chunk in their canonical types, except derived columns."""
         columns = self.canonical_attributes(raw)
         if self._targets:
-            columns[TARGET] = pd.Series(self.are_targets(raw[TARGET]), index=raw.index)
+            columns[TARGET] = pd.Series(self.target_mask(raw[TARGET]), index=raw.index)
         return columns
 
     def canonical_attributes(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
@@ -127,7 +127,7 @@ class EventColumns:
         read = [a for a in self.attributes if a.name not in self.derived]
         return {a.name: of_one_type(a.canonical(raw[a.name])) for a in read}
 
-    def are_targets(self, values: pd.Series) -> np.ndarray:
+    def target_mask(self, values: pd.Series) -> np.ndarray:
         """Tell from the values of the target column which events may be targets, bool [E]."""
         found = pc.is_in(as_category(values), value_set=self._target_values)
         are: np.ndarray = found.to_numpy(zero_copy_only=False)

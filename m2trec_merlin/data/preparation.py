@@ -64,7 +64,7 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
         DataError: the data are invalid; lists all problems.
     """
     step = Run(config).step("data")
-    with step.at_work():
+    with step.locked():
         return _prepare(config, step, force, progress)
 
 

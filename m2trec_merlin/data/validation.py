@@ -19,7 +19,7 @@ from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import KnownItems
-from m2trec_merlin.readers.files.table_file import is_aside
+from m2trec_merlin.readers.files.table_file import is_ignored
 from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 
@@ -106,7 +106,7 @@ def _results_among_data(config: Config) -> Iterator[str]:
         folder: Path | None = getattr(config.data, name)
         if folder is None or not folder.is_dir() or not results.is_relative_to(folder.resolve()):
             continue
-        if not any(map(is_aside, results.relative_to(folder.resolve()).parts)):
+        if not any(map(is_ignored, results.relative_to(folder.resolve()).parts)):
             yield (
                 f"{folder}: the results of this run, in {config.directory}, would be read as {name} the next "
                 "time: set work_dir to a folder elsewhere"

@@ -83,7 +83,7 @@ def compare(
 def _with_baselines(
     ours: Sequence[AnyScorer], config: Config, catalogue: Catalogue, known: Known, progress: Progress
 ) -> list[AnyScorer]:
-    everyone, told = list(ours), known.told(catalogue)
+    everyone, told = list(ours), known.as_training_counts(catalogue)
     for name in config.evaluation.baselines:
         try:
             everyone.append(build_baseline(name, told, known.sessions))

@@ -51,7 +51,7 @@ class Known:
         """Return the pasts of items: rarity as in the model's training, and trends of the known sessions."""
         return ItemPasts.known(catalogue.train_counts, self.trends, catalogue.listed)
 
-    def told(self, catalogue: Catalogue) -> Catalogue:
+    def as_training_counts(self, catalogue: Catalogue) -> Catalogue:
         """Return the catalogue with the counts of known sessions in place of the training counts."""
         return replace(catalogue, train_counts=self.counts, recent_counts=self.recent_counts)
 
@@ -84,7 +84,7 @@ def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Kno
     return Known(known, catalogue.known_counts, catalogue.known_recent_counts)
 
 
-def known_but_for(run: Run, catalogue: Catalogue, other: Run, split: HeldOut = "test") -> Known:
+def known_without(run: Run, catalogue: Catalogue, other: Run, split: HeldOut = "test") -> Known:
     """Return the sessions that a server knows, without those of another run's split, by session id.
 
     The two runs are compared on that split. If any sessions are left out, trends are those of training. If

@@ -152,7 +152,7 @@ def read_run(run: RunFolder) -> ListedRun:
                 remarks.append(f"{step.folder.name}/ is half made or being made: run `m2trec {verb}`")
             if found is not None and (changed := step.outdated()):
                 remarks.append(f"{step.folder.name}/ was made before {', '.join(changed)} changed")
-            if step.is_of_before():
+            if step.is_incomparable():
                 remarks.append(f"{step.folder.name}/ is of an earlier version: run `m2trec {verb}`")
         except ArtifactError as error:
             remarks.append(str(error))

@@ -18,13 +18,13 @@ from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
-from m2trec_merlin.evaluation.known import Known, known_before, known_but_for
+from m2trec_merlin.evaluation.known import Known, known_before, known_without
 from m2trec_merlin.evaluation.metrics import METRICS, Metric
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.served import WithoutUnknown
-from m2trec_merlin.preprocessing.rereading import encode_again
+from m2trec_merlin.preprocessing.rereading import encode_with_run
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.sessions import Sessions
@@ -142,7 +142,7 @@ def judge(
             f"{candidate.sessions(split)} holds no sessions: data.split has to leave some for {split}"
         )
     # Each run's workflow has its own ids of values.
-    of_events = encode_again(candidate, ours, split, current)
+    of_events = encode_with_run(candidate, ours, split, current)
     translated = replace(translate(sessions, ours, theirs), attributes=of_events)
     lacking = translated.rows[sessions.rows != NO_ITEM] == NO_ITEM
     if lacking.all():
@@ -151,7 +151,7 @@ def judge(
             "shop?"
         )
     known = known_before(candidate, ours, split)
-    known_to_current = known_but_for(current, theirs, candidate, split)
+    known_to_current = known_without(current, theirs, candidate, split)
     verdict = weigh(
         _outcome(candidate, ours, known, sessions, config, seed, progress),
         _outcome(current, theirs, known_to_current, translated, config, seed, progress),

@@ -46,7 +46,7 @@ def evaluate_model(
 
     recorded = recordings(config, progress)
     tune(config, progress=progress)
-    with Run(config).step("evaluate").at_work():
+    with Run(config).step("evaluate").locked():
         run = run_as_trained(config, progress)
         folder = _evaluate(run, split, force, progress)
         for recording in recorded:

@@ -32,7 +32,7 @@ from m2trec_merlin.serving.client.requests import (
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.notes import show
 from m2trec_merlin.serving.runtime.options import check_options
-from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
+from m2trec_merlin.serving.runtime.reading.parsing import RawSession
 from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors, answer_by_both
 
@@ -259,7 +259,7 @@ class LocalRecommender:
     def _read(self, items: Sequence[SessionItem], places: Sequence[str], options: dict[str, Any]) -> Request:
         """Read each item as a session of its own, and join the results; messages name the item's place."""
         said = [id_and_attributes(item, where) for item, where in zip(items, places, strict=True)]
-        read = self._first.reader.read([SaidSession([item_id], [attributes]) for item_id, attributes in said])
+        read = self._first.reader.read([RawSession([item_id], [attributes]) for item_id, attributes in said])
         good, notes = [], []
         for where, each, (item_id, _) in zip(places, read, said, strict=True):
             if isinstance(each, M2TRecError):

@@ -119,7 +119,7 @@ def targets_of(events: pd.DataFrame, run: Run) -> np.ndarray | None:
         return None
     if targets.column not in events:
         raise DataError("sessions", [f"no column {targets.column}, which data.targets of the run names"])
-    return EventColumns(run.config).are_targets(events[targets.column])
+    return EventColumns(run.config).target_mask(events[targets.column])
 
 
 def _tell_missing(column: str, what: str, wrong: np.ndarray, tell: Tell) -> None:

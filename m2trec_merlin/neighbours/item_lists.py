@@ -22,7 +22,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.incidence import SparseLines
 from m2trec_merlin.neighbours.repeats import sessions_repeat_items
-from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
+from m2trec_merlin.neighbours.views import MixedView, ViewScores, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
 #: Maximum steps between events that count as near; the term added to the product of roots, which lowers the
@@ -102,7 +102,7 @@ class ItemLists(MixedView):
     def __init__(self, lists: sparse.csr_matrix, occurrences: np.ndarray, sessions: Sessions) -> None:
         self.repeats = sessions_repeat_items(sessions)
         self.lists = SparseLines(lists)
-        self.usual = np.where(occurrences > 0, 0, -np.inf).astype(np.float32)
+        self.background = np.where(occurrences > 0, 0, -np.inf).astype(np.float32)
 
     @classmethod
     def fit(cls, catalogue: Catalogue, sessions: Sessions) -> ItemLists:
@@ -119,8 +119,8 @@ class ItemLists(MixedView):
         """See `MixedView.read`."""
         return cls(sparse.load_npz(folder / LISTS), occurrences, sessions)
 
-    def say(self, session: np.ndarray) -> Said:
-        """See `SessionView.say`."""
+    def score_near(self, session: np.ndarray) -> ViewScores:
+        """See `SessionView.score_near`."""
         rows, distances = steps_back(session)
         found, sums = self.lists.sums(rows, 1 / (1 + distances))
-        return Said(found, (sums / max(sums.max(initial=0), 1e-9)).astype(np.float32))
+        return ViewScores(found, (sums / max(sums.max(initial=0), 1e-9)).astype(np.float32))

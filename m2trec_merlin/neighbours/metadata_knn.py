@@ -10,7 +10,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.neighbours.session_knn import SessionKnn
-from m2trec_merlin.neighbours.views import MixedView, Said, Weight
+from m2trec_merlin.neighbours.views import MixedView, ViewScores, Weight
 from m2trec_merlin.sessions import Sessions
 
 #: Name of the file in an exported version that tells which items have equal metadata.
@@ -45,7 +45,7 @@ class MetadataKnn(MixedView):
         occurred = np.bincount(group_of, occurrences).astype(np.int64)
         of_groups = Sessions(group_of[sessions.rows], sessions.offsets)
         self._neighbours = SessionKnn(occurred, of_groups, repeats=True)
-        self.usual = self._neighbours.usual
+        self.background = self._neighbours.background
         self.group_of: np.ndarray = group_of
         self.repeats = sessions_repeat_items(sessions)
 
@@ -70,9 +70,9 @@ class MetadataKnn(MixedView):
         """See `MixedView.read`."""
         return cls(np.load(folder / SAME), occurrences, sessions)
 
-    def say(self, session: np.ndarray) -> Said:
-        """See `SessionView.say`; group 0 is that of NO_ITEM."""
-        return self._neighbours.say(self.group_of[session])
+    def score_near(self, session: np.ndarray) -> ViewScores:
+        """See `SessionView.score_near`; group 0 is that of NO_ITEM."""
+        return self._neighbours.score_near(self.group_of[session])
 
 
 def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:

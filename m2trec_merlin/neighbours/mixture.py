@@ -66,10 +66,10 @@ class Lifts:
         weights: weights of views and pasts.
 
     Attributes:
-        usual: the part added after every session, float32 [R].
+        background: the part added after every session, float32 [R].
         newness: the part added times the novelty of the session, float32 [R].
-        of_rarity: the part of `usual` for rare and newly listed items, float32 [R].
-        of_trend: the part of `usual` for the trend, float32 [R].
+        of_rarity: the part of `background` for rare and newly listed items, float32 [R].
+        of_trend: the part of `background` for the trend, float32 [R].
     """
 
     def __init__(self, views: Mapping[str, SessionView], pasts: ItemPasts, weights: Weights) -> None:
@@ -80,13 +80,13 @@ class Lifts:
         self.of_trend: np.ndarray = added.pop("trend")
         self.of_rarity: np.ndarray = sum(added.values(), np.zeros_like(rare))
         self._views = [_Changes(view, _weight(name, weights, rare)) for name, view in views.items()]
-        self.usual = self.of_rarity + self.of_trend
+        self.background = self.of_rarity + self.of_trend
         for view in self._views:
-            self.usual += view.usual * view.weight
+            self.background += view.background * view.weight
         self._sums = _Sums(len(rare))
 
     def near(self, session: np.ndarray) -> Lift:
-        """Return what a session adds in addition to `usual`.
+        """Return what a session adds in addition to `background`.
 
         Args:
             session: catalogue rows in order of time, int64 [L]; NO_ITEM for unknown items.
@@ -101,7 +101,7 @@ class Lifts:
         """Return everything that is added after a session, float32 [R]; see `near`."""
         novelty, rows, changes = self.near(session)
         lifted = self.newness * novelty
-        lifted += self.usual
+        lifted += self.background
         lifted[rows] += changes
         return lifted
 
@@ -131,35 +131,35 @@ class _Sums(local):
 
 
 class _Changes:
-    """A view's lifts after a session, as differences from the view's usual lifts.
+    """A view's lifts after a session, as differences from the view's background lifts.
 
     Args:
         view: a view of R rows.
         weight: weight of its lifts, float32 [R], or [1] if it is the same for all rows.
 
     Attributes:
-        usual: lifts of the rows that the view says nothing about, float32 [R].
+        background: lifts of the rows that the view says nothing about, float32 [R].
     """
 
     def __init__(self, view: SessionView, weight: np.ndarray) -> None:
         self.weight = weight
-        self._view, self._usual_of_groups = view, lift(view.usual)
+        self._view, self._background_of_groups = view, lift(view.background)
         groups = view.group_of
-        self.usual = self._usual_of_groups if groups is None else self._usual_of_groups[groups]
+        self.background = self._background_of_groups if groups is None else self._background_of_groups[groups]
         # The rows of all groups, concatenated, and the offset of each group; empty if each row is a group.
         self._members = self._starts = np.zeros(0, np.int64)
         if groups is not None:
             self._members = np.argsort(groups, kind="stable")
-            self._starts = np.searchsorted(groups, np.arange(len(view.usual) + 1), sorter=self._members)
+            self._starts = np.searchsorted(groups, np.arange(len(view.background) + 1), sorter=self._members)
 
     def add(self, sums: _Sums, session: np.ndarray) -> None:
         """Add the weighted changes; the session's own rows get no lift if they are no candidates."""
-        groups, scores = self._view.say(session)
-        changes = lift(scores) - self._usual_of_groups[groups]
+        groups, scores = self._view.score_near(session)
+        changes = lift(scores) - self._background_of_groups[groups]
         own = session[:0] if self._view.repeats else np.unique(session)
         of = sums.rows, sums.changes, sums.place_of, sums.count
         members = self._starts, self._members, self.weight
-        sums.count = _add(*of, groups, changes, *members, own, self.usual[own])
+        sums.count = _add(*of, groups, changes, *members, own, self.background[own])
 
 
 @compiled
@@ -174,9 +174,9 @@ def _add(
     members: np.ndarray,
     weight: np.ndarray,
     own: np.ndarray,
-    usual_of_own: np.ndarray,
+    own_background: np.ndarray,
 ) -> int:
-    """Add the changes of groups to their rows; from a session's own rows, subtract the usual lift instead.
+    """Add the changes of groups to their rows; from own rows, subtract the background lift instead.
 
     Random access to memory dominates the cost: one place per row if weights are equal.
     """
@@ -200,7 +200,9 @@ def _add(
             rows[count] = row
             count += 1
             place_of[row] = count
-        sums[place_of[row] - 1] = before[place] - usual_of_own[place] * weight[row if len(weight) > 1 else 0]
+        sums[place_of[row] - 1] = (
+            before[place] - own_background[place] * weight[row if len(weight) > 1 else 0]
+        )
     return count
 
 

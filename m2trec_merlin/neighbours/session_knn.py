@@ -28,7 +28,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.incidence import SparseLines, held_by
 from m2trec_merlin.neighbours.popularity import popularity_share
 from m2trec_merlin.neighbours.repeats import sessions_repeat_items
-from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
+from m2trec_merlin.neighbours.views import MixedView, ViewScores, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
 
@@ -81,8 +81,8 @@ class SessionKnn(MixedView):
         self.index = SparseLines(_keep_last(held.T.tocsr(), self.parameters.sessions_per_item))
         self.idf = np.log(max(len(sessions), 1) / np.maximum(frequency, 1)).astype(np.float32)
         self.damping = (np.maximum(lengths, 1.0) ** -self.parameters.length_norm).astype(np.float32)
-        self.usual = self.parameters.popularity_weight * popularity_share(occurrences)
-        self.usual[self._numbers == NO_ITEM] = -np.inf
+        self.background = self.parameters.popularity_weight * popularity_share(occurrences)
+        self.background[self._numbers == NO_ITEM] = -np.inf
 
     @classmethod
     def fit(cls, catalogue: Catalogue, sessions: Sessions) -> SessionKnn:
@@ -94,17 +94,18 @@ class SessionKnn(MixedView):
         """See `MixedView.read`."""
         return cls(occurrences, sessions)
 
-    def say(self, session: np.ndarray) -> Said:
-        """See `SessionView.say`."""
+    def score_near(self, session: np.ndarray) -> ViewScores:
+        """See `SessionView.score_near`."""
         items, distances = steps_back(self._numbers[session])
         neighbours, similarities = self._most_similar(items, distances)
         if not len(neighbours):
-            return Said(neighbours, similarities)
+            return ViewScores(neighbours, similarities)
         weights = similarities * self._recency(items, distances, neighbours)
         numbers, votes = self.sessions.sums(neighbours, weights)
         scores = votes.astype(np.float32) * (1 + self.idf[numbers])
         rows = self._rows[numbers]
-        return Said(rows, scores / scores.max(initial=np.finfo(np.float32).tiny) + self.usual[rows])
+        shares = scores / scores.max(initial=np.finfo(np.float32).tiny)
+        return ViewScores(rows, shares + self.background[rows])
 
     def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the k most similar known sessions, int64 [k], and their similarities, float32 [k]."""

@@ -22,11 +22,11 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 
-class Said(NamedTuple):
+class ViewScores(NamedTuple):
     """A view's scores after a session.
 
     Attributes:
-        groups: the groups whose scores are not the usual ones, each once, int64 [m].
+        groups: the groups whose scores are not the background ones, each once, int64 [m].
         scores: scores of these groups, float32 [m].
     """
 
@@ -38,31 +38,31 @@ class SessionView(ABC):
     """An `ItemScorer` that scores few items per session.
 
     Attributes:
-        usual: scores of the groups that `say` does not return, float32 [K].
+        background: scores of the groups that `score_near` does not return, float32 [K].
         group_of: group of each row, int64 [R]; None if each row is a group of its own.
         repeats: whether a session's own items are candidates.
     """
 
     name: str
     candidates: str
-    usual: np.ndarray
+    background: np.ndarray
     group_of: np.ndarray | None
     repeats: bool
 
     @abstractmethod
-    def say(self, session: np.ndarray) -> Said:
+    def score_near(self, session: np.ndarray) -> ViewScores:
         """Score the items near a session, given as rows in order of time, int64 [L], NO_ITEM if unknown."""
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all items, float32 [P, R]."""
-        n_rows = len(self.usual if self.group_of is None else self.group_of)
+        n_rows = len(self.background if self.group_of is None else self.group_of)
         scores = np.empty((len(prefixes), n_rows), np.float32)
         for index, line in enumerate(scores):
             line[:] = self._score(prefixes.items(index))
         return scores
 
     def _score(self, session: np.ndarray) -> np.ndarray:
-        said, groups = self.say(session), self.usual.copy()
+        said, groups = self.score_near(session), self.background.copy()
         groups[said.groups] = said.scores
         rows = groups if self.group_of is None else groups.take(self.group_of)
         if not self.repeats:
@@ -157,13 +157,13 @@ class Relisted(SessionView):
 
     def __init__(self, view: SessionView, origins: np.ndarray) -> None:
         self.name, self.candidates = view.name, view.candidates
-        self.usual, self.repeats = view.usual, view.repeats
+        self.background, self.repeats = view.background, view.repeats
         self.group_of = origins if view.group_of is None else view.group_of[origins]
         self._view, self._origins = view, origins
 
-    def say(self, session: np.ndarray) -> Said:
-        """See `SessionView.say`."""
-        return self._view.say(self._origins[session])
+    def score_near(self, session: np.ndarray) -> ViewScores:
+        """See `SessionView.score_near`."""
+        return self._view.score_near(self._origins[session])
 
 
 @compiled

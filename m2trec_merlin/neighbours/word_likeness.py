@@ -18,7 +18,7 @@ from m2trec_merlin.compiled import compiled
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.incidence import SparseLines
 from m2trec_merlin.neighbours.repeats import sessions_repeat_items
-from m2trec_merlin.neighbours.views import MixedView, Relisting, Said, Weight, steps_back
+from m2trec_merlin.neighbours.views import MixedView, Relisting, ViewScores, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
 #: Files of an exported version: vectors of texts; the text of each row; the words of titles with their
@@ -103,7 +103,7 @@ class WordLikeness(MixedView):
     def __init__(
         self, words: WordVectors, repeats: bool = True, vocabulary: Vocabulary | None = None
     ) -> None:
-        self.usual = np.zeros(words.texts.shape[0], np.float32)
+        self.background = np.zeros(words.texts.shape[0], np.float32)
         self.group_of: np.ndarray = words.text_of
         self.repeats = repeats
         self._vocabulary, self._texts = vocabulary, SparseLines(words.texts)
@@ -151,8 +151,8 @@ class WordLikeness(MixedView):
             texts = sparse.vstack([texts, vectors]).tocsr()
         return WordLikeness(WordVectors(texts, text_of), self.repeats, self._vocabulary)
 
-    def say(self, session: np.ndarray) -> Said:
-        """See `SessionView.say`."""
+    def score_near(self, session: np.ndarray) -> ViewScores:
+        """See `SessionView.score_near`."""
         items, distances = steps_back(session)
         words, sums = self._texts.sums(self.group_of[items], 1 / (1 + distances))
         profile = sums / max(float(np.linalg.norm(sums)), 1e-12)
@@ -160,7 +160,7 @@ class WordLikeness(MixedView):
         if len(texts) > NEAREST:
             near = cosines >= np.partition(cosines, -NEAREST)[-NEAREST]
             texts, cosines = texts[near], cosines[near]
-        return Said(texts, cosines.astype(np.float32))
+        return ViewScores(texts, cosines.astype(np.float32))
 
     def _near(self, words: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return texts that include the nearest among those that hold some words, or the rarest of these.

@@ -24,7 +24,7 @@ from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, sessions_workflow
 from m2trec_merlin.workflows.storage import read_learned
 
 
-def encode_again(run: Run, catalogue: Catalogue, split: str, by: Run) -> EncodedItems:
+def encode_with_run(run: Run, catalogue: Catalogue, split: str, by: Run) -> EncodedItems:
     """Return the attributes of a split's events, in the order of its sessions, as another run encodes them.
 
     Columns derived from times are computed again without the events of items that the other run does not

@@ -114,7 +114,7 @@ def preprocess_sessions(config: Config, dask: str | None = None, progress: Progr
 @contextmanager
 def _at_work(run: Run) -> Iterator[dict[str, Any]]:
     step = run.step("preprocess")
-    with step.at_work():
+    with step.locked():
         run.step("data").require()
         yield step.inputs(version=__version__, format=FORMAT)
 

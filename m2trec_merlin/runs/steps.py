@@ -41,7 +41,7 @@ class Step:
         return STEPS[self.verb]
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Lock the step's folder, and those that it reads, within the block; create the parent folder.
 
         Raises:
@@ -139,7 +139,7 @@ class Step:
         now = {name: step.identity(found) for name, step in self.before.items() if (found := step.found())}
         return [name for name, identity in now.items() if told.get(name, identity) != identity]
 
-    def is_of_before(self) -> bool:
+    def is_incomparable(self) -> bool:
         """Tell whether the folder was made by a version whose results are not comparable."""
         found = self.found()
         return found is not None and self.definition.format not in (None, found["settings"].get(FORMAT))

@@ -14,7 +14,7 @@ from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
 from m2trec_merlin.serving.runtime.reading import sessions as moved
 from m2trec_merlin.serving.runtime.reading.events import EventReader
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
-from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
+from m2trec_merlin.serving.runtime.reading.parsing import RawSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession
 
 
@@ -42,7 +42,7 @@ class SessionReader(moved.SessionReader):
         count = len(sessions)
         read = super().read(
             [
-                SaidSession(ids, attributes, candidate or (), said)
+                RawSession(ids, attributes, candidate or (), said)
                 for (ids, attributes), candidate, said in zip(
                     sessions, candidates or [()] * count, events or [None] * count, strict=True
                 )

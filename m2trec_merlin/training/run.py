@@ -72,7 +72,7 @@ def train(
         if not processes.is_first:
             return _train(run, earlier, resume and not force, force, SILENT, processes, [])
         recorded = recordings(config, progress)
-        with run.step("train").at_work():
+        with run.step("train").locked():
             folder = _train(run, earlier, resume and not force, force, progress, processes, recorded)
             for recording in recorded:
                 recording.trained(run)

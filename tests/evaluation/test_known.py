@@ -13,7 +13,7 @@ from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.catalogue import ENCODED, Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
-from m2trec_merlin.evaluation.known import Known, known_before, known_but_for
+from m2trec_merlin.evaluation.known import Known, known_before, known_without
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
@@ -75,7 +75,7 @@ def test_validation_is_known_before_test_and_not_before_itself(tmp_path: Path) -
     )
     assert trends["c"] > 0 and trends["d"] == 0
     assert rarity["c"] == 1, "training, which the model knows, never saw it sell"
-    told = before_test.told(catalogue)
+    told = before_test.as_training_counts(catalogue)
     assert by_item(catalogue, told.train_counts)["c"] == 3 and told.item_ids is catalogue.item_ids
     assert Known.training(catalogue, before_valid.sessions).trends is not None
 
@@ -118,15 +118,15 @@ def test_two_runs_are_compared_on_sessions_that_neither_knows(tmp_path: Path) ->
     (tmp_path / "then").mkdir()
     now, _ = preprocessed(tmp_path / "now", {"train1": ["a", "b"], **later, "test1": ["a", "d"]}, **data)
     then, catalogue = preprocessed(tmp_path / "then", BY_COLUMN, **data)
-    left = known_but_for(then, catalogue, now, "valid")
+    left = known_without(then, catalogue, now, "valid")
     assert named(catalogue, left.sessions) == [["a", "b"] * 8, ["a", "b"]], "valid1 is left out"
     assert left.counts is catalogue.train_counts
     other, _ = preprocessed(tmp_path / "now", {**BY_COLUMN, "valid8": ["a", "b"]}, **data)
-    assert len(known_but_for(then, catalogue, other, "valid").sessions) == 2
+    assert len(known_without(then, catalogue, other, "valid").sessions) == 2
     only = {"train1": ["a", "b"], "valid9": ["a", "b"], "test1": ["a", "d"]}
     other, _ = preprocessed(tmp_path / "now", only, **data)
     for split in ("test", "valid"):
-        everything = known_but_for(then, catalogue, other, split)
+        everything = known_without(then, catalogue, other, split)
         assert len(everything.sessions) == 3 and everything.counts is catalogue.known_counts
 
 

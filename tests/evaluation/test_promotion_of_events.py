@@ -15,7 +15,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.promotion import judge
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import load_model
-from m2trec_merlin.preprocessing.rereading import encode_again
+from m2trec_merlin.preprocessing.rereading import encode_with_run
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
@@ -62,7 +62,7 @@ def test_a_run_that_goes_on_extends_the_vocabularies_of_events(runs: tuple[Run, 
 def test_events_are_encoded_again_for_the_other_model(runs: tuple[Run, Run]) -> None:
     yesterday, today = runs
     own = Sessions.load(today.sessions("valid"))
-    again = encode_again(today, Catalogue.load(today.catalogue), "valid", yesterday)
+    again = encode_with_run(today, Catalogue.load(today.catalogue), "valid", yesterday)
     ids, others = own.attributes["event_type"].values, again["event_type"].values
     new = 3 + values_of(today, "event_type").index("a share")
     assert (ids == new).any() and (others[ids == new] == 2).all()
@@ -70,7 +70,7 @@ def test_events_are_encoded_again_for_the_other_model(runs: tuple[Run, Run]) -> 
     # Moments of numbers move with the data.
     assert not np.allclose(again["paid"].values, own.attributes["paid"].values)
     assert np.corrcoef(again["paid"].values, own.attributes["paid"].values)[0, 1] > 0.999
-    same = encode_again(today, Catalogue.load(today.catalogue), "valid", today)
+    same = encode_with_run(today, Catalogue.load(today.catalogue), "valid", today)
     np.testing.assert_array_equal(same["paid"].values, own.attributes["paid"].values)
 
 
@@ -86,9 +86,9 @@ def test_gaps_are_those_between_the_events_whose_items_the_other_model_knows(
             is_lacked = np.array(item_ids) == catalogue.item_ids[lacked]
             return np.where(is_lacked, 0, super().rows_of(item_ids))
 
-    before = encode_again(today, catalogue, "valid", yesterday)["gap"].values
+    before = encode_with_run(today, catalogue, "valid", yesterday)["gap"].values
     monkeypatch.setattr("m2trec_merlin.preprocessing.rereading.Catalogue", Fewer)
-    after = encode_again(today, catalogue, "valid", yesterday)["gap"].values
+    after = encode_with_run(today, catalogue, "valid", yesterday)["gap"].values
     behind = np.flatnonzero(own.rows[:-1] == lacked) + 1
     behind = behind[~np.isin(behind, own.offsets) & (own.rows[behind] != lacked)]
     # From the event before the one that is lacked: longer, or missing where it was the first.
@@ -109,7 +109,7 @@ def test_a_model_that_reads_what_the_candidate_lacks_is_not_compared(runs: tuple
     fewer = [a for a in runs[1].config.event_attributes if a.name != "paid"]
     candidate = Run(runs[1].config.model_copy(update={"event_attributes": fewer}))
     with pytest.raises(ArtifactError, match=r"lacks or reads otherwise \(paid\)"):
-        encode_again(candidate, Catalogue.load(candidate.catalogue), "valid", runs[0])
+        encode_with_run(candidate, Catalogue.load(candidate.catalogue), "valid", runs[0])
 
 
 def test_runs_with_and_without_them_do_not_go_on_from_each_other(

@@ -72,12 +72,12 @@ def test_no_sessions_give_empty_lists() -> None:
 
 def test_what_stands_beside_later_items_scores_more() -> None:
     """After 4, 3: items 2 and 5 are beside the last one, 1 beside both; the highest score is 1."""
-    groups, scores = ItemLists.fit(make_catalogue([5, 3, 2, 1, 2]), TRAIN).say(np.array([4, 0, 3]))
+    groups, scores = ItemLists.fit(make_catalogue([5, 3, 2, 1, 2]), TRAIN).score_near(np.array([4, 0, 3]))
     both = expected()[3] + expected()[4] / 3
     np.testing.assert_allclose(scores, both[groups] / both.max(), rtol=1e-6)
     assert groups.tolist() == [1, 2, 5]
 
 
 def test_after_unknown_items_nothing_is_said() -> None:
-    groups, scores = ItemLists.fit(make_catalogue([4, 3, 2, 1, 1]), TRAIN).say(np.array([0, 0]))
+    groups, scores = ItemLists.fit(make_catalogue([4, 3, 2, 1, 1]), TRAIN).score_near(np.array([0, 0]))
     assert len(groups) == len(scores) == 0

@@ -16,7 +16,7 @@ from m2trec_merlin.neighbours.mixture import (
 )
 from m2trec_merlin.neighbours.pasts import ItemPasts, trends_of
 from m2trec_merlin.neighbours.session_knn import SessionKnn
-from m2trec_merlin.neighbours.views import Said, SessionView
+from m2trec_merlin.neighbours.views import SessionView, ViewScores
 from m2trec_merlin.neighbours.weights import WEIGHTS, Weights
 from m2trec_merlin.neighbours.word_likeness import WordLikeness, fit_words
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -41,7 +41,7 @@ class Fixed:
 
 
 class FixedView(SessionView):
-    """Says the same after every session: half of it as usual, half of it anew."""
+    """Says the same after every session: half of it as background, half of it anew."""
 
     name = "fixed"
     candidates = "three items"
@@ -50,11 +50,11 @@ class FixedView(SessionView):
 
     def __init__(self, scores: list[float]) -> None:
         self.scores = np.array(scores, np.float32)
-        self.usual = np.where(np.arange(len(scores)) % 2, self.scores, -np.inf).astype(np.float32)
+        self.background = np.where(np.arange(len(scores)) % 2, self.scores, -np.inf).astype(np.float32)
 
-    def say(self, session: np.ndarray) -> Said:
+    def score_near(self, session: np.ndarray) -> ViewScores:
         rows = np.arange(0, len(self.scores), 2)
-        return Said(rows, self.scores[rows])
+        return ViewScores(rows, self.scores[rows])
 
 
 class TestMixture(ItemScorerContract):
@@ -149,10 +149,10 @@ def test_what_was_listed_after_training_is_lifted_by_a_weight_of_its_own() -> No
 
 def test_a_view_that_fails_changes_nothing_for_the_next_session() -> None:
     class Failing(FixedView):
-        def say(self, session: np.ndarray) -> Said:
+        def score_near(self, session: np.ndarray) -> ViewScores:
             if not len(session):
                 raise ValueError("no session")
-            return super().say(session)
+            return super().score_near(session)
 
     views = {"by_id": FixedView([-np.inf, 0.5, 1.0]), "by_metadata": Failing([-np.inf, 0.5, 1.0])}
     lifts = Lifts(views, PASTS, Weights(by_id=1, by_metadata=1))
@@ -195,6 +195,6 @@ def test_neighbours_are_shown_the_last_events_only() -> None:
 
 def test_usual_scores_are_left_as_they_were() -> None:
     view = FixedView([-np.inf, 0.5, 0.0])
-    before = view.usual.copy()
+    before = view.background.copy()
     mixture(Fixed([-np.inf, 0.0, 1.0]), {"by_id": view, "content": view}, by_id=1, content=1).score(PREFIXES)
-    np.testing.assert_array_equal(view.usual, before)
+    np.testing.assert_array_equal(view.background, before)

@@ -58,7 +58,7 @@ def test_items_that_come_change_nothing_for_the_others(name: str, world: World) 
     assert asked in ([], [n_rows, n_rows + 1])
     # New items are unknown to most views, and none of them breaks where one stands in a session.
     session = np.array([n_rows, 1])
-    others = later.say(session).scores, view.say(np.array([NO_ITEM, 1])).scores
+    others = later.score_near(session).scores, view.score_near(np.array([NO_ITEM, 1])).scores
     assert np.isfinite(others[0]).all() and len(others[0]) >= len(others[1])
 
 

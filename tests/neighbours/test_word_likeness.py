@@ -23,7 +23,7 @@ def texts() -> sparse.csr_matrix:
 
 def said(texts: sparse.csr_matrix, *session: int) -> dict[int, float]:
     view = WordLikeness(WordVectors(texts, np.arange(len(WORDS))))
-    groups, scores = view.say(np.array(session))
+    groups, scores = view.score_near(np.array(session))
     return dict(zip(groups.tolist(), scores.tolist(), strict=True))
 
 
@@ -94,7 +94,7 @@ def test_what_is_told_is_nearest_of_all_that_hold_the_rarest_words(
             words = words[: max(1, int((np.cumsum(holders[words]) <= looked_up).sum()))]
         cosines[~held[:, words].any(axis=1)] = 0
         least = max(np.sort(cosines)[-20], 1e-9)
-        groups, scores = view.say(session)
+        groups, scores = view.score_near(session)
         assert set(groups) == set(np.flatnonzero(cosines >= least - 1e-7))
         np.testing.assert_allclose(scores, cosines[groups], rtol=1e-5)
     assert 0 < fewer < 30, "both ways were gone"

@@ -67,14 +67,14 @@ def test_nobody_writes_what_another_one_writes_or_reads(
     others.append(Other(done / folder, theirs))
     for verb in ("data", "preprocess", "train", "evaluate", "export"):
         if verb not in refused:
-            with run.step(verb).at_work():
+            with run.step(verb).locked():
                 continue
         message = f"another process is at work on .*{folder}: run this again"
-        with pytest.raises(ArtifactError, match=message), run.step(verb).at_work():
+        with pytest.raises(ArtifactError, match=message), run.step(verb).locked():
             raise AssertionError(f"{verb} works where another process is at work")
     others.pop().kill()
     for verb in refused:
-        with run.step(verb).at_work():
+        with run.step(verb).locked():
             continue
     assert not list(done.glob(".*")), "the locks are gone"
 
@@ -82,7 +82,7 @@ def test_nobody_writes_what_another_one_writes_or_reads(
 def test_variants_train_beside_each_other(done: Path, others: list[Other]) -> None:
     others.append(Other(done / "model", "alone"))
     variant = Run(configure(done).with_variant("metrec"))
-    with variant.step("train").at_work():
+    with variant.step("train").locked():
         assert not variant.model.exists()
 
 
@@ -101,7 +101,7 @@ def test_a_lock_is_the_file_that_is_there(tmp_path: Path) -> None:
 def test_remains_of_killed_processes_go(done: Path) -> None:
     for name in (".data.123.tmp", ".data.123.old", ".preprocessed.123.tmp"):
         (done / name).mkdir()
-    with Run(configure(done)).step("data").at_work():
+    with Run(configure(done)).step("data").locked():
         assert sorted(path.name for path in done.glob(".*")) == [".data.lock", ".preprocessed.123.tmp"]
 
 
@@ -109,7 +109,7 @@ def test_what_a_killed_process_was_about_to_replace_is_there_again(done: Path) -
     manifest = (done / "data" / "manifest.json").read_bytes()
     (done / "data").rename(done / ".data.123.old")
     (done / ".data.123.tmp").mkdir()
-    with Run(configure(done)).step("data").at_work():
+    with Run(configure(done)).step("data").locked():
         assert (done / "data" / "manifest.json").read_bytes() == manifest
         assert [path.name for path in done.glob(".*")] == [".data.lock"]
 
@@ -158,5 +158,5 @@ def test_a_step_that_cannot_be_written_is_refused_before_it_begins(tmp_path: Pat
     (tmp_path / "results").write_text("a file")
     step = Run(configure(tmp_path / "results")).step("data")
     message = r"cannot write to .*results/data: .*results is no folder"
-    with pytest.raises(ArtifactError, match=message), step.at_work():
+    with pytest.raises(ArtifactError, match=message), step.locked():
         raise AssertionError("nothing is computed in vain")

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from m2trec_merlin.cli.app import app
 from m2trec_merlin.contract.repository import find_repository
+from m2trec_merlin.contract.server_settings import ServerSettings
 from m2trec_merlin.contract.shown import SCHEMA
-from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.replay import compare_answers, replay
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
@@ -42,9 +42,9 @@ def inputs(asked: dict[str, list[str]]) -> dict[str, np.ndarray]:
 def log(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the shop's export answered, as its workers log it."""
     folder = tmp_path_factory.mktemp("log")
-    surroundings = Surroundings(shown=str(folder))
-    first = Worker(PreprocessStep, shop.preprocess, surroundings, Counted())
-    second = Worker(PredictStep, shop.predict, surroundings, Counted())
+    settings = ServerSettings(shown=str(folder))
+    first = Worker(PreprocessStep, shop.preprocess, settings, Counted())
+    second = Worker(PredictStep, shop.predict, settings, Counted())
     ids = [str(number) for number in range(len(ASKED))]
     read = [each for each in first.answer([inputs(asked) for asked in ASKED], ids) if isinstance(each, dict)]
     second.answer(read, ids)

@@ -16,7 +16,7 @@ from benchmarks.open_loop import request
 from m2trec_merlin.cli.app import app
 from m2trec_merlin.errors import NoAnswerError, RefusedError
 from m2trec_merlin.serving.client import AsyncRecommendationClient, RecommendationClient, Tls
-from m2trec_merlin.serving.server.door import Door
+from m2trec_merlin.serving.server.grpc_endpoint import GrpcEndpoint
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from tests.serving.certificates import Certificates
@@ -32,7 +32,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(scope="module")
 def server(shop: Shop, certificates: Certificates) -> Iterator[TritonServer]:
-    door = Door("0.0.0.0", certificates.server(mutual=True))
+    door = GrpcEndpoint("0.0.0.0", certificates.server(mutual=True))
     with TritonServer(shop.repository, Ports.free(), door=door) as running:
         yield running
 

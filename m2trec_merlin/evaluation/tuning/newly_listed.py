@@ -19,7 +19,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn
 from m2trec_merlin.evaluation.tuning.mixtures import ENOUGH_OF_A_PART, Point, Trials
 from m2trec_merlin.evaluation.tuning.samples import Parts, affordable, draw_of
-from m2trec_merlin.evaluation.tuning.shortlists import Judges, Shortlists, shortlist
+from m2trec_merlin.evaluation.tuning.shortlists import Scorers, Shortlists, shortlist
 from m2trec_merlin.neighbours.views import MixedView, Relisting, SessionView
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.progress import SILENT, Progress
@@ -107,7 +107,7 @@ def _without(counts: np.ndarray, more: int) -> np.ndarray:
 def listing_points(
     valid: Prefixes,
     catalogue: Catalogue,
-    judges_of: Callable[[ListedAnew], Judges],
+    judges_of: Callable[[ListedAnew], Scorers],
     weights: Weights,
     size: int,
     seed: int,

@@ -28,7 +28,7 @@ from m2trec_merlin.evaluation.tuning.newly_listed import (
 )
 from m2trec_merlin.evaluation.tuning.plots import plot_frontier
 from m2trec_merlin.evaluation.tuning.samples import draw
-from m2trec_merlin.evaluation.tuning.shortlists import Judges, shortlist
+from m2trec_merlin.evaluation.tuning.shortlists import Scorers, shortlist
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
@@ -85,7 +85,7 @@ def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) ->
     step = run.step("tune")
     inputs = step.inputs(version=__version__, grid=[*search_settings(), *listing_settings()])
     if force or not step.is_current(inputs):
-        with step.at_work():
+        with step.locked():
             _tune(run, config.serving.mixture, inputs, progress)
     return read_choice(run.mixture)
 
@@ -157,7 +157,7 @@ def _choose_for(
     known = known_before(run, catalogue, "valid")
     scorer = model_scorer(run, catalogue, progress)
     views = views_of(views_to_try(catalogue), catalogue, known.sessions)
-    judges = Judges(
+    judges = Scorers(
         scorer, views, known.pasts(catalogue), scorer.model.max_length, evaluation.exclude_session_items
     )
     points = search(shortlist(prefixes, judges, progress), parts, settings.loss, progress)
@@ -167,7 +167,7 @@ def _choose_for(
     if scorer.model.next_item_head.all_items:
         counting = {name: views[name] for name in chosen.weights.views() if name in views}
 
-        def judges_of(anew: ListedAnew) -> Judges:
+        def judges_of(anew: ListedAnew) -> Scorers:
             return replace(
                 judges,
                 model=model_scorer(run, anew.catalogue),

@@ -96,7 +96,7 @@ class Shortlists:
 
 
 @dataclass(frozen=True)
-class Judges:
+class Scorers:
     """The scorers of prefixes: a model, and the views that may be mixed with it.
 
     Attributes:
@@ -117,7 +117,7 @@ class Judges:
 
 
 def shortlist(
-    prefixes: Prefixes, judges: Judges, progress: Progress = SILENT, best: int = BEST
+    prefixes: Prefixes, judges: Scorers, progress: Progress = SILENT, best: int = BEST
 ) -> Shortlists:
     """Score prefixes by all views, and keep the best items of each view.
 

@@ -266,8 +266,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
     # `rglob` would skip folders that are links.
     for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         here = Path(place).resolve()
-        folders[:] = [] if here in seen else sorted(name for name in folders if not is_aside(name))
-        yield from (Path(place, name) for name in files if here not in seen and not is_aside(name))
+        folders[:] = [] if here in seen else sorted(name for name in folders if not is_ignored(name))
+        yield from (Path(place, name) for name in files if here not in seen and not is_ignored(name))
         seen.add(here)
 
 
@@ -277,7 +277,7 @@ def _order_of(file: Path) -> tuple[list[str], Path]:
     return padded, file
 
 
-def is_aside(name: str) -> bool:
+def is_ignored(name: str) -> bool:
     """Tell whether a file or folder of this name is skipped."""
     return name.startswith((".", "_"))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 
-from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
+from m2trec_merlin.contract.catalogue import Availability, AvailabilityChange
 from m2trec_merlin.errors import DataError, name_first, shorten
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.problems import SHOWN
@@ -123,7 +123,7 @@ class ChangingCatalogue:
         """
         return self.make_available(changes, {item_id: {"hidden": hidden} for item_id in item_ids})
 
-    def make_available(self, changes: Changes, said: Mapping[str, SaidOfTimes]) -> Changes:
+    def make_available(self, changes: Changes, said: Mapping[str, AvailabilityChange]) -> Changes:
         """Set when items are available.
 
         Args:

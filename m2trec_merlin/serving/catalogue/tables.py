@@ -12,7 +12,7 @@ import pandas as pd
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.columns import as_category
-from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
+from m2trec_merlin.contract.catalogue import Availability, AvailabilityChange
 from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.data.validation import check_item_ids, check_items
@@ -45,7 +45,7 @@ class GivenItems:
 
     ids: list[str]
     items: dict[str, Raw]
-    availability: dict[str, SaidOfTimes]
+    availability: dict[str, AvailabilityChange]
     notices: list[str]
 
 
@@ -206,11 +206,11 @@ def _column_of_ids(available: Sequence[str], written: ItemFormat) -> str:
     return ITEM_ID if has_another else written.id_column
 
 
-def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) -> list[SaidOfTimes]:
+def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) -> list[AvailabilityChange]:
     """Return each row's changes of availability; an empty `hidden` is no change, an empty time no limit."""
     if not about:
         return []
-    said: list[SaidOfTimes] = [{} for _ in range(len(items))]
+    said: list[AvailabilityChange] = [{} for _ in range(len(items))]
     if HIDDEN in about:
         texts = as_category(items[HIDDEN]).to_pandas().set_axis(items.index).str.lower()
         wrong = texts.notna() & ~texts.isin([*_YES, *_NO])

@@ -151,7 +151,7 @@ def _evaluation(run: Run) -> tuple[list[Measurement], str]:
             return [], f"there was no evaluation when it was exported ({again})"
         if outdated := step.outdated():
             return [], f"the evaluation is of before {' and '.join(outdated)} changed ({again})"
-        if step.is_of_before():
+        if step.is_incomparable():
             return [], f"the evaluation is of an earlier version, which measured otherwise ({again})"
         if changes := [name for name in step.changes() if name.startswith("serving.")]:
             return [], f"the evaluation was made with another {', '.join(changes)} ({again})"

@@ -70,7 +70,7 @@ class IndexSample:
         """Return the additions to scores that all sessions share."""
         if self.neighbours is None:
             return Base(biases)
-        return Base(biases + self.neighbours.usual, self.neighbours.newness)
+        return Base(biases + self.neighbours.background, self.neighbours.newness)
 
 
 def write_index(wanted: str, folder: Path, sample: IndexSample, progress: Progress) -> tuple[str, float]:

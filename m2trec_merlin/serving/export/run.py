@@ -86,7 +86,7 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
     """
     recorded = recordings(config, progress)
     tune(config, progress=progress)
-    with Run(config).step("export").at_work():
+    with Run(config).step("export").locked():
         run = run_as_trained(config, progress)
         folder = _export(run, force, progress)
         for recording in recorded:

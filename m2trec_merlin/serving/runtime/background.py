@@ -58,7 +58,7 @@ def tell(text: str) -> None:
     print(f"{TOLD_BY_WORKER}{line}", file=sys.stderr, flush=True)
 
 
-class Waiting(Generic[T]):
+class BoundedQueue(Generic[T]):
     """A bounded queue: entries that do not fit are dropped.
 
     Args:

@@ -11,7 +11,7 @@ import numpy as np
 import triton_python_backend_utils as backend
 
 from m2trec_merlin.contract.metrics import METRICS
-from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.server_settings import ServerSettings
 from m2trec_merlin.contract.under_way import Counter
 from m2trec_merlin.errors import M2TRecError, RefusedError
 from m2trec_merlin.merlin_adapter import import_lightly
@@ -34,9 +34,9 @@ class StepModel:
         # The process that Triton starts for each model trains nothing.
         import_lightly()
         folder = Path(args["model_repository"]) / args["model_version"]
-        surroundings = Surroundings.read(os.environ)
-        self.worker = Worker(type(self).step_class, folder, surroundings, TritonMetrics())
-        under_way = surroundings.under_way
+        settings = ServerSettings.read(os.environ)
+        self.worker = Worker(type(self).step_class, folder, settings, TritonMetrics())
+        under_way = settings.under_way
         self._counter = Counter(Path(under_way), args["model_name"]) if under_way else None
 
     def execute(self, requests: list[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.contract.repository import version_folder
-from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.server_settings import ServerSettings
 from m2trec_merlin.serving.runtime.background import Background
 from m2trec_merlin.serving.runtime.observing.observed import Answers, EnsembleStep, Observed
 from m2trec_merlin.serving.runtime.side_by_side import SideBySide
@@ -24,7 +24,7 @@ class Worker:
     Args:
         step_class: function that makes the step from a version folder.
         folder: the version folder.
-        surroundings: settings of the logs, and of the version to serve beside this one.
+        settings: settings of the logs, and of the version to serve beside this one.
         sink: service that exposes metrics.
     """
 
@@ -32,18 +32,18 @@ class Worker:
         self,
         step_class: Callable[[Path, Tally, bool], EnsembleStep],
         folder: Path,
-        surroundings: Surroundings,
+        settings: ServerSettings,
         sink: Sink,
     ) -> None:
         tally = Tally()
         # A step in a process of its own may use threads for loading and for watching the catalogue.
-        first = Observed(step_class(folder, tally, True), surroundings)
+        first = Observed(step_class(folder, tally, True), settings)
         self._versions, self._answer = [first], first.answer
-        if surroundings.beside:
-            other = version_folder(Path(surroundings.beside), first.step.name)
-            second = Observed(step_class(other, tally, True), surroundings)
+        if settings.beside:
+            other = version_folder(Path(settings.beside), first.step.name)
+            second = Observed(step_class(other, tally, True), settings)
             self._versions = [first, second]
-            self._answer = SideBySide(first, second, surroundings.share).answer
+            self._answer = SideBySide(first, second, settings.share).answer
         # Counters have to exist before the first request.
         tally.publish(sink)
         self._publishing = Background(partial(tally.publish, sink), _SECONDS_BETWEEN_METRICS)

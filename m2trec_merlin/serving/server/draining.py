@@ -1,4 +1,4 @@
-"""Waiting until a server has answered the requests that it has, before it is asked to stop.
+"""BoundedQueue until a server has answered the requests that it has, before it is asked to stop.
 
 When Triton is asked to stop, it closes the queues of all models at once: queued requests are answered, but a
 request that is in the first step of the ensemble at that time is refused by the queue of the second. So all

@@ -13,7 +13,7 @@ from pathlib import Path
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.config.serving import ShownLogConfig
 from m2trec_merlin.contract.names import ENSEMBLE
-from m2trec_merlin.contract.surroundings import LogJson, Surroundings
+from m2trec_merlin.contract.server_settings import LogJson, ServerSettings
 from m2trec_merlin.errors import ServerError, reason_of
 
 #: The setting of the largest batch may differ; that of the first repository holds for both.
@@ -83,19 +83,19 @@ class Instructions:
             ServerError: the folder of the log cannot be written to.
         """
         (folder / UNDER_WAY).mkdir()
-        surroundings = Surroundings(self.log_json, under_way=str(folder / UNDER_WAY))
+        settings = ServerSettings(self.log_json, under_way=str(folder / UNDER_WAY))
         if self.log is not None:
             (folder / "shown").symlink_to(_made(self.log.folder))
-            surroundings = replace(surroundings, shown=str(folder / "shown"), shown_days=self.log.days)
+            settings = replace(settings, shown=str(folder / "shown"), shown_days=self.log.days)
         if self.beside is not None:
             (folder / "beside").symlink_to(self.beside.repository.resolve())
-            surroundings = replace(surroundings, beside=str(folder / "beside"), share=self.beside.share)
+            settings = replace(settings, beside=str(folder / "beside"), share=self.beside.share)
         # Workers write their lines themselves, but their standard output is Triton's log.
         lines_to = [] if self.log_json == "none" else [os.dup(sys.stdout.fileno())]
         for descriptor in lines_to:
-            surroundings = replace(surroundings, lines_to=descriptor)
+            settings = replace(settings, lines_to=descriptor)
         try:
-            yield surroundings.variables(), lines_to
+            yield settings.variables(), lines_to
         finally:
             for descriptor in lines_to:
                 os.close(descriptor)

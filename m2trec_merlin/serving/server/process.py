@@ -18,8 +18,8 @@ from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.serving.server.door import LOOPBACK, Door
 from m2trec_merlin.serving.server.draining import UnderWay, drain
+from m2trec_merlin.serving.server.grpc_endpoint import LOOPBACK, GrpcEndpoint
 from m2trec_merlin.serving.server.guard import Guard
 from m2trec_merlin.serving.server.instructions import NOTHING, UNDER_WAY, Instructions
 from m2trec_merlin.serving.server.local_http import answer_of
@@ -49,7 +49,7 @@ class TritonServer:
         ports: Ports,
         start_timeout: float = 90.0,
         *,
-        door: Door = LOOPBACK,
+        door: GrpcEndpoint = LOOPBACK,
         instructions: Instructions = NOTHING,
     ) -> None:
         self.repository = repository

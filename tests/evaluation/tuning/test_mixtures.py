@@ -21,7 +21,7 @@ from m2trec_merlin.evaluation.tuning.mixtures import (
     steps_around,
 )
 from m2trec_merlin.evaluation.tuning.samples import Parts
-from m2trec_merlin.evaluation.tuning.shortlists import Judges, Shortlists, shortlist
+from m2trec_merlin.evaluation.tuning.shortlists import Scorers, Shortlists, shortlist
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Lifts, Mixture
@@ -76,7 +76,7 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     sample = parts_of(prefixes)
     trends, listed = np.linspace(-1, 1, len(counts), dtype=np.float32), np.arange(len(counts)) % 5 == 2
     pasts = ItemPasts.known(counts, trends, listed)
-    points = search(shortlist(prefixes, Judges(model, views, pasts, MOST)), sample, 0.01, told)
+    points = search(shortlist(prefixes, Scorers(model, views, pasts, MOST)), sample, 0.01, told)
     assert len(points) == len({p.weights for p in points}) > 50
     assert told.tasks["trying mixtures"][-1][:2] == (6, 6)
     for each in points[:: max(len(points) // 20, 1)]:
@@ -100,7 +100,7 @@ def test_parts_of_a_handful_of_prefixes_say_nothing(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     prefixes = world.test.prefixes()
     model = Popularity(world.catalogue, world.train)
-    lists = shortlist(prefixes, Judges(model, {}, ItemPasts.of(world.catalogue), MOST))
+    lists = shortlist(prefixes, Scorers(model, {}, ItemPasts.of(world.catalogue), MOST))
     measured = Trials(lists, parts_of(prefixes)).at(Weights())
     assert (measured.rare, measured.new, measured.tail) == (None, None, 0.0)
 
@@ -165,7 +165,7 @@ def test_a_search_starts_with_the_model_alone_and_with_what_does_well_anywhere(t
     world = checkerboard(tmp_path)
     prefixes, model = world.test.prefixes(), Popularity(world.catalogue, world.train)
     views: dict[str, SessionView] = {"by_id": SessionKnn.fit(world.catalogue, world.train)}
-    lists = shortlist(prefixes, Judges(model, views, ItemPasts.of(world.catalogue), MOST))
+    lists = shortlist(prefixes, Scorers(model, views, ItemPasts.of(world.catalogue), MOST))
     points = search(lists, parts_of(prefixes), 0.01)
     assert points[0].weights == Weights()
     assert points[1].weights == Weights(by_id=STARTS[1]["by_id"])

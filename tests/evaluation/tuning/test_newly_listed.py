@@ -16,7 +16,7 @@ from m2trec_merlin.evaluation.tuning.newly_listed import (
     choose_listed,
     listing_points,
 )
-from m2trec_merlin.evaluation.tuning.shortlists import Judges
+from m2trec_merlin.evaluation.tuning.shortlists import Scorers
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import Weights
@@ -39,9 +39,9 @@ class FirstRowsFirst:
         return np.tile(self._scores, (len(prefixes), 1))
 
 
-def by_the_model_alone(anew: ListedAnew) -> Judges:
+def by_the_model_alone(anew: ListedAnew) -> Scorers:
     pasts = ItemPasts.of(anew.catalogue)
-    return Judges(FirstRowsFirst(anew.catalogue), {}, pasts, 10, candidates=anew.candidates)
+    return Scorers(FirstRowsFirst(anew.catalogue), {}, pasts, 10, candidates=anew.candidates)
 
 
 def test_what_is_listed_anew_has_no_past_and_the_same_attributes() -> None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from m2trec_merlin.serving.runtime.background import Background, Waiting
+from m2trec_merlin.serving.runtime.background import Background, BoundedQueue
 
 
 def test_work_is_done_again_and_again_and_a_last_time() -> None:
@@ -49,7 +49,7 @@ def test_an_error_is_told_and_ends_nothing(capfd: pytest.CaptureFixture[str]) ->
 
 def test_what_does_not_fit_is_dropped_and_counted() -> None:
     lost: list[int] = []
-    waiting: Waiting[int] = Waiting(3, lost.append)
+    waiting: BoundedQueue[int] = BoundedQueue(3, lost.append)
     waiting.put([1, 2])
     waiting.put([3, 4, 5])
     waiting.put([6])

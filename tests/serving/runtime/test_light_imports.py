@@ -28,12 +28,12 @@ from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.steps import PredictStep
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
+from m2trec_merlin.serving.runtime.reading.parsing import RawSession
 from m2trec_merlin.serving.runtime.reading.sessions import SessionReader
 step = PredictStep(Path(sys.argv[1]), in_background=True)
 version = step._recommender.version
 reader = SessionReader(lambda: ("0", RowsOfIds(["sku-0", "sku-1"])), version, None)
-[read] = reader.read([SaidSession(["sku-1"])])
+[read] = reader.read([RawSession(["sku-1"])])
 options = check_options('{"filters": {"department": "dairy"}}', version)
 inputs = hand_over(Request(read.rows, read.new_items, options, read.notes), version)
 [answer] = step.answer([as_arrays(inputs)])

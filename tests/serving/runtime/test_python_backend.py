@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.contract.names import PREPROCESS
-from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.server_settings import ServerSettings
 from m2trec_merlin.contract.under_way import Counts, read_counts
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
@@ -106,7 +106,7 @@ def texts(name: str, *entries: str) -> Tensor:
 
 
 def model_of(backend: ModuleType, shop: Shop, monkeypatch: pytest.MonkeyPatch, counts: str) -> Any:
-    for name, value in Surroundings(under_way=counts).variables().items():
+    for name, value in ServerSettings(under_way=counts).variables().items():
         monkeypatch.setenv(name, value)
     model = type("Model", (backend.StepModel,), {"step_class": PreprocessStep})()
     folder = shop.preprocess

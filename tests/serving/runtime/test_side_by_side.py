@@ -11,7 +11,7 @@ import pytest
 
 from m2trec_merlin.contract.identity import export_version
 from m2trec_merlin.contract.repository import version_folder
-from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.server_settings import ServerSettings
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.runtime.observing.observed import Answers
@@ -32,10 +32,10 @@ def asked(**options: Any) -> dict[str, np.ndarray]:
 class Both:
     """Both steps as workers run them."""
 
-    def __init__(self, shop: Shop, surroundings: Surroundings) -> None:
+    def __init__(self, shop: Shop, settings: ServerSettings) -> None:
         self.counted = Counted()
-        self.first = Worker(PreprocessStep, shop.preprocess, surroundings, self.counted)
-        self.second = Worker(PredictStep, shop.predict, surroundings, self.counted)
+        self.first = Worker(PreprocessStep, shop.preprocess, settings, self.counted)
+        self.second = Worker(PredictStep, shop.predict, settings, self.counted)
 
     def answer(self, requests: list[dict[str, np.ndarray]]) -> list[Any]:
         read = self.first.answer(requests, [""] * len(requests))
@@ -53,7 +53,7 @@ def scores(answers: Answers) -> list[list[float]]:
 
 @pytest.fixture
 def both(shop: Shop, other_shop: Shop) -> Iterator[Both]:
-    running = Both(shop, Surroundings(beside=str(other_shop.repository), share=SHARE))
+    running = Both(shop, ServerSettings(beside=str(other_shop.repository), share=SHARE))
     yield running
     running.close()
 
@@ -63,7 +63,7 @@ def alone(shop: Shop, other_shop: Shop) -> list[list[float]]:
     """What each of the two answers to the same session."""
     found = []
     for each in (shop, other_shop):
-        single = Both(each, Surroundings())
+        single = Both(each, ServerSettings())
         found += scores(single.answer([asked()]))
         single.close()
     assert found[0] != found[1]
@@ -122,9 +122,9 @@ def test_the_second_step_goes_by_the_stamp(both: Both, alone: list[list[float]])
 def test_copies_of_an_export_have_catalogues_of_their_own(shop: Shop, tmp_path: Path) -> None:
     changed = Path(shutil.copytree(shop.repository, tmp_path / "changed"))
     CatalogueVerbs(changed).hide(["sku-3"])
-    surroundings = Surroundings(beside=str(shop.repository), share=1.0)
+    settings = ServerSettings(beside=str(shop.repository), share=1.0)
     workers = [
-        Worker(step, version_folder(changed, step.name), surroundings, Counted())
+        Worker(step, version_folder(changed, step.name), settings, Counted())
         for step in (PreprocessStep, PredictStep)
     ]
     served = []

@@ -15,7 +15,7 @@ import pytest
 from m2trec_merlin.contract.metrics import SECONDS
 from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import version_folder
-from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.server_settings import ServerSettings
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.runtime.observing.observed import EnsembleStep, Tensors
@@ -61,11 +61,11 @@ def pipe() -> Iterator[Pipe]:
     yield Pipe()
 
 
-def ask_both(shop: Shop, surroundings: Surroundings) -> tuple[Counted, dict[str, Tensors]]:
+def ask_both(shop: Shop, settings: ServerSettings) -> tuple[Counted, dict[str, Tensors]]:
     """Send all requests through both steps; return what was counted, and answers by request."""
     counted = Counted()
-    first = Worker(PreprocessStep, shop.preprocess, surroundings, counted)
-    second = Worker(PredictStep, shop.predict, surroundings, counted)
+    first = Worker(PreprocessStep, shop.preprocess, settings, counted)
+    second = Worker(PredictStep, shop.predict, settings, counted)
     ids = list(REQUESTS)
     read = first.answer(list(REQUESTS.values()), ids)
     good = {name: each for name, each in zip(ids, read, strict=True) if isinstance(each, dict)}
@@ -75,7 +75,7 @@ def ask_both(shop: Shop, surroundings: Surroundings) -> tuple[Counted, dict[str,
 
 
 def test_known_requests_give_known_values(shop: Shop) -> None:
-    counted, answers = ask_both(shop, Surroundings())
+    counted, answers = ask_both(shop, ServerSettings())
     first, second = {"step": "m2trec_preprocess"}, {"step": "m2trec_predict"}
     requests = "m2trec_requests_total"
     assert counted.value(requests, outcome="answered", **first) == 6
@@ -97,14 +97,14 @@ def test_known_requests_give_known_values(shop: Shop) -> None:
 
 
 def test_each_request_leaves_one_line_or_only_those_refused(shop: Shop, pipe: Pipe) -> None:
-    ask_both(shop, Surroundings("all", pipe.write))
+    ask_both(shop, ServerSettings("all", pipe.write))
     said = {line["request_id"]: line for line in pipe.lines()}
     assert list(said) == ["refused", *(name for name in REQUESTS if name != "refused")]
     assert said["refused"]["error"].startswith("options.top_k") and said["refused"]["event"] == "refused"
     assert said["known"]["recommended"] == 5 and said["known"]["warnings"] == []
     assert "'nope'" in said["unknown"]["warnings"][0]
     only_faulty = Pipe()
-    ask_both(shop, Surroundings("faulty", only_faulty.write))
+    ask_both(shop, ServerSettings("faulty", only_faulty.write))
     assert [line["request_id"] for line in only_faulty.lines()] == ["refused"]
 
 
@@ -112,8 +112,8 @@ def test_lines_call_a_request_as_its_answer_does(shop: Shop, pipe: Pipe) -> None
     named, wrong = texts('{"request_id": "mine"}'), texts('{"request_id": "mine", "top_k": 0}')
     ids = {"item_ids": texts("sku-1")}
     asked = [{**ids, "options": named}, {**ids, "options": wrong}, {**ids, "options": texts("{")}, ids]
-    first = Worker(PreprocessStep, shop.preprocess, Surroundings("all", pipe.write), Counted())
-    second = Worker(PredictStep, shop.predict, Surroundings("all", pipe.write), Counted())
+    first = Worker(PreprocessStep, shop.preprocess, ServerSettings("all", pipe.write), Counted())
+    second = Worker(PredictStep, shop.predict, ServerSettings("all", pipe.write), Counted())
     read = first.answer(asked, ["", "of Triton", "of Triton", ""])
     answers = second.answer([each for each in read if isinstance(each, dict)], ["", ""])
     first.close(), second.close()
@@ -124,7 +124,7 @@ def test_lines_call_a_request_as_its_answer_does(shop: Shop, pipe: Pipe) -> None
 
 def test_a_refusal_of_the_second_step_is_logged_and_counted(shop: Shop, pipe: Pipe) -> None:
     counted = Counted()
-    worker = Worker(PredictStep, shop.predict, Surroundings("faulty", pipe.write), counted)
+    worker = Worker(PredictStep, shop.predict, ServerSettings("faulty", pipe.write), counted)
     inputs = {"rows": np.array([[10_000]]), "new_items": texts(""), "checked": texts("{}")}
     [answer] = worker.answer([inputs], ["x"])
     worker.close()
@@ -151,7 +151,7 @@ class Failing:
 
 def test_failures_that_nobody_foresaw_are_counted_and_logged(shop: Shop, pipe: Pipe) -> None:
     counted = Counted()
-    worker = Worker(Failing, shop.predict, Surroundings("faulty", pipe.write), counted)
+    worker = Worker(Failing, shop.predict, ServerSettings("faulty", pipe.write), counted)
     with pytest.raises(OSError, match="Input/output error"):
         worker.answer([{}, {}], ["x", "y"])
     worker.close()
@@ -163,7 +163,7 @@ def test_lines_that_cannot_be_written_are_counted_as_lost(shop: Shop) -> None:
     counted = Counted()
     reading, writing = os.pipe()
     os.close(reading)
-    worker = Worker(Failing, shop.predict, Surroundings("faulty", writing), counted)
+    worker = Worker(Failing, shop.predict, ServerSettings("faulty", writing), counted)
     with pytest.raises(OSError, match="Input/output error"):
         worker.answer([{}, {}], ["x", "y"])
     worker.close()
@@ -174,7 +174,7 @@ def test_lines_that_cannot_be_written_are_counted_as_lost(shop: Shop) -> None:
 def test_counters_are_exposed_before_the_first_request(shop: Shop) -> None:
     counted = Counted()
     step: Callable[[Path, Tally], EnsembleStep] = PredictStep
-    Worker(step, shop.predict, Surroundings(), counted).close()
+    Worker(step, shop.predict, ServerSettings(), counted).close()
     assert counted.value("m2trec_recommended_total") == 0
 
 

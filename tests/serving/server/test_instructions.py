@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from m2trec_merlin.config.serving import ShownLogConfig
-from m2trec_merlin.contract.surroundings import VARIABLE, Surroundings
+from m2trec_merlin.contract.server_settings import VARIABLE, ServerSettings
 from m2trec_merlin.errors import ArtifactError, ConfigError, ServerError
 from m2trec_merlin.serving.server.instructions import NOTHING, UNDER_WAY, Beside, Instructions
 
 
 def test_nothing_is_told_but_where_to_count(tmp_path: Path) -> None:
     with NOTHING.laid_out(tmp_path) as (variables, descriptors):
-        assert Surroundings.read(variables) == Surroundings(under_way=str(tmp_path / UNDER_WAY))
+        assert ServerSettings.read(variables) == ServerSettings(under_way=str(tmp_path / UNDER_WAY))
         assert descriptors == [] and list(tmp_path.rglob("*")) == [tmp_path / UNDER_WAY]
-    assert Surroundings.read({}) == Surroundings() and not Surroundings().under_way
+    assert ServerSettings.read({}) == ServerSettings() and not ServerSettings().under_way
 
 
 def test_folders_of_any_name_are_reached_by_plain_paths(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_folders_of_any_name_are_reached_by_plain_paths(tmp_path: Path) -> None:
     plain.mkdir(), other.mkdir()
     instructions = Instructions("none", ShownLogConfig(folder=log, days=3), Beside(other, 0.25))
     with instructions.laid_out(plain) as (variables, _):
-        told = Surroundings.read(variables)
+        told = ServerSettings.read(variables)
     assert (told.shown_days, told.share) == (3, 0.25)
     assert Path(told.shown).parent == Path(told.beside).parent == plain
     assert (Path(told.shown).resolve(), Path(told.beside).resolve()) == (log, other)
@@ -33,7 +33,7 @@ def test_folders_of_any_name_are_reached_by_plain_paths(tmp_path: Path) -> None:
 
 def test_lines_go_to_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled(), Instructions("all").laid_out(tmp_path) as (variables, [descriptor]):
-        assert Surroundings.read(variables) == Surroundings(
+        assert ServerSettings.read(variables) == ServerSettings(
             "all", descriptor, under_way=str(tmp_path / UNDER_WAY)
         )
         assert os.fstat(descriptor).st_ino == os.fstat(1).st_ino and descriptor > 2
@@ -75,4 +75,4 @@ def test_models_are_served_beside_each_other_if_their_answers_are_alike(tmp_path
 @pytest.mark.parametrize("text", ["{", "[]", json.dumps({"log": "all"}), '{"log_json": "al"}', "1"])
 def test_an_environment_that_says_something_else_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=f"{VARIABLE}=.*: expected a JSON object with any of log_json"):
-        Surroundings.read({VARIABLE: text})
+        ServerSettings.read({VARIABLE: text})

@@ -82,12 +82,12 @@ class ExportedNeighbours:
     def base(self, catalogue: ServedCatalogue) -> Base:
         """Return the biases of a catalogue plus what neighbours add to rows after every session."""
         lifts, biases = self._of(catalogue.listing), catalogue.biases
-        return Base(biases + _widened(lifts.usual, len(biases)), _widened(lifts.newness, len(biases)))
+        return Base(biases + _widened(lifts.background, len(biases)), _widened(lifts.newness, len(biases)))
 
     def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> dict[str, np.ndarray]:
         """Return additions to scores of rows that do not depend on the session, float32 [m], by source."""
         lifts = self._of(catalogue.listing)
-        known = np.where(rows < len(lifts.usual), rows, NO_ITEM)
+        known = np.where(rows < len(lifts.background), rows, NO_ITEM)
         found = {BOOST: lifts.of_rarity[known]}
         if self._weights["trend"]:
             found[TREND] = lifts.of_trend[known]

@@ -13,9 +13,9 @@ import numpy as np
 
 from m2trec_merlin.contract.metrics import ANSWERED, DROPPED, FAILED, REFUSED, REQUESTS
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS, RECOMMENDED_IDS, WARNINGS
-from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.server_settings import ServerSettings
 from m2trec_merlin.errors import M2TRecError, RefusedError, ServerError
-from m2trec_merlin.serving.runtime.background import Background, Waiting
+from m2trec_merlin.serving.runtime.background import Background, BoundedQueue
 from m2trec_merlin.serving.runtime.observing.lines import Line, write_line
 from m2trec_merlin.serving.runtime.observing.request_ids import id_of_answer, id_of_refused
 from m2trec_merlin.serving.runtime.observing.shown_log import ShownLog, remember_asked
@@ -55,22 +55,22 @@ class Observed:
 
     Args:
         step: the step that answers.
-        surroundings: settings of the logs.
+        settings: settings of the logs.
     """
 
-    def __init__(self, step: EnsembleStep, surroundings: Surroundings) -> None:
+    def __init__(self, step: EnsembleStep, settings: ServerSettings) -> None:
         self.step = step
-        self._only_faulty = surroundings.log_json == "faulty"
+        self._only_faulty = settings.log_json == "faulty"
         self._beside: list[Background] = []
-        self._lines: Waiting[Line] | None = None
-        if surroundings.log_json != "none":
-            self._lines = Waiting(_MOST_LINES, partial(self._lose, "lines"))
-            write = partial(self._write, surroundings.lines_to, self._lines)
+        self._lines: BoundedQueue[Line] | None = None
+        if settings.log_json != "none":
+            self._lines = BoundedQueue(_MOST_LINES, partial(self._lose, "lines"))
+            write = partial(self._write, settings.lines_to, self._lines)
             self._beside.append(Background(write, _SECONDS_BETWEEN_LINES))
-        self._remember = bool(surroundings.shown) and step.name == PREPROCESS
+        self._remember = bool(settings.shown) and step.name == PREPROCESS
         self._shown: ShownLog | None = None
-        if surroundings.shown and step.name == PREDICT:
-            folder, days = Path(surroundings.shown), surroundings.shown_days
+        if settings.shown and step.name == PREDICT:
+            folder, days = Path(settings.shown), settings.shown_days
             self._shown = ShownLog(folder, days, step.model, partial(self._lose, "shown"))
             self._beside.append(Background(self._shown.write, _SECONDS_BETWEEN_BATCHES, self._shown.flush))
 
@@ -139,7 +139,7 @@ class Observed:
             )
         return lines
 
-    def _write(self, descriptor: int, lines: Waiting[Line]) -> None:
+    def _write(self, descriptor: int, lines: BoundedQueue[Line]) -> None:
         taken, written = lines.take(), 0
         try:
             for line in taken:

@@ -32,7 +32,7 @@ from m2trec_merlin.contract.names import (
 )
 from m2trec_merlin.contract.shown import PREFIX, SCHEMA, SUFFIX
 from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.serving.runtime.background import Waiting
+from m2trec_merlin.serving.runtime.background import BoundedQueue
 from m2trec_merlin.serving.runtime.observing.request_ids import id_of_answer
 from m2trec_merlin.serving.runtime.steps.handover import add_to_checked
 
@@ -104,7 +104,7 @@ class ShownLog:
 
     def __init__(self, folder: Path, days: int, model: str, dropped: Callable[[int], None]) -> None:
         self._folder, self._days, self._model, self._dropped = folder, days, model, dropped
-        self._waiting: Waiting[Shown] = Waiting(_MOST_WAITING, dropped)
+        self._waiting: BoundedQueue[Shown] = BoundedQueue(_MOST_WAITING, dropped)
         self._batches: list[pa.RecordBatch] = []
         self._since = time.monotonic()
         # Other workers, even on other machines, may write into this folder in the same second.

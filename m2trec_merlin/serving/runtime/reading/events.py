@@ -15,8 +15,8 @@ from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.runtime.notes import name_some, show
+from m2trec_merlin.serving.runtime.reading.cached_items import CACHE_BYTES, CachedItemEncoder
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
-from m2trec_merlin.serving.runtime.reading.remembered import MOST_REMEMBERED, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SaidEvent:
+class RawEvent:
     """An event of a session with its raw attributes.
 
     Attributes:
@@ -69,9 +69,9 @@ class EventReader:
         # One encoder per attribute, so that nearly all values are found in its cache: NVTabular is slow. The
         # workflow has the names of attributes for its columns.
         folder, named = directory / EVENTS_WORKFLOW, [replace(a, column=a.field.name) for a in version.events]
-        most = MOST_REMEMBERED // len(named)
+        most = CACHE_BYTES // len(named)
         self._encoders = {
-            a.column: RememberedItems(
+            a.column: CachedItemEncoder(
                 NewItemEncoder(folder, [a], in_background, of_events=True), [a.column], most
             )
             for a in named
@@ -79,7 +79,7 @@ class EventReader:
         columns = [a.column for a in version.events if not is_derived(a.column)]
         self._columns = list(dict.fromkeys([*columns, *([version.time["column"]] if version.time else [])]))
 
-    def parse(self, texts: Sequence[str], notes: list[str], problems: list[str]) -> list[SaidEvent]:
+    def parse(self, texts: Sequence[str], notes: list[str], problems: list[str]) -> list[RawEvent]:
         """Parse the attributes of each event, a JSON object or "".
 
         Args:
@@ -87,7 +87,7 @@ class EventReader:
             notes: list that warnings are added to.
             problems: list that errors are added to.
         """
-        events = [SaidEvent(place, {}) for place in range(len(texts))]
+        events = [RawEvent(place, {}) for place in range(len(texts))]
         accepted = ", ".join(self._columns)
         for place, text in enumerate(texts):
             if not text:
@@ -103,10 +103,10 @@ class EventReader:
                 continue
             if ignored := [key for key in said if key not in self._columns]:
                 notes.append(f"{where}: ignored {name_some(ignored)}; the model reads {accepted}")
-            events[place] = SaidEvent(place, said)
+            events[place] = RawEvent(place, said)
         return events
 
-    def encode(self, sessions: Sequence[Sequence[SaidEvent]]) -> list[ReadEvents]:
+    def encode(self, sessions: Sequence[Sequence[RawEvent]]) -> list[ReadEvents]:
         """Encode the last events of sessions, none of them empty, in one pass.
 
         Args:
@@ -139,7 +139,7 @@ class EventReader:
         return found
 
     def _values(
-        self, sessions: Sequence[Sequence[SaidEvent]], notes: Sequence[list[str]]
+        self, sessions: Sequence[Sequence[RawEvent]], notes: Sequence[list[str]]
     ) -> list[list[dict[str, Any]]]:
         """Return the raw values of each event by attribute name."""
         derived = self._derived(sessions, notes) if self._time else {}
@@ -160,7 +160,7 @@ class EventReader:
         return values
 
     def _derived(
-        self, sessions: Sequence[Sequence[SaidEvent]], notes: Sequence[list[str]]
+        self, sessions: Sequence[Sequence[RawEvent]], notes: Sequence[list[str]]
     ) -> dict[str, list[Any]]:
         """Return the derived columns of all events."""
         import pandas as pd

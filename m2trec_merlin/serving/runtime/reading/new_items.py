@@ -16,7 +16,7 @@ from m2trec_merlin.contract.version import ITEMS_WORKFLOW, Description, RawAttri
 from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems, split_items
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.serving.runtime.notes import name_some, show
-from m2trec_merlin.serving.runtime.reading.remembered import NewItem
+from m2trec_merlin.serving.runtime.reading.cached_items import NewItem
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,12 +18,12 @@ from m2trec_merlin.errors import RefusedError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.notes import LONGEST_MESSAGE, name_some, show
 from m2trec_merlin.serving.runtime.options.reranking import Candidate
-from m2trec_merlin.serving.runtime.reading.events import EventReader, SaidEvent
+from m2trec_merlin.serving.runtime.reading.events import EventReader, RawEvent
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 
 @dataclass(frozen=True)
-class SaidSession:
+class RawSession:
     """A session as in a request; attributes are texts of JSON objects, or "".
 
     Attributes:
@@ -79,7 +79,7 @@ class ParsedSession:
     notes: list[str]
     ids: int
     unknown_ids: int
-    said: list[SaidEvent]
+    said: list[RawEvent]
 
     @cached_property
     def _new(self) -> dict[tuple[str, str], Event]:
@@ -136,7 +136,7 @@ class SessionParser:
     def __init__(self, columns: Sequence[str], max_length: int, said: EventReader | None) -> None:
         self._columns, self._most, self._said = columns, max_length, said
 
-    def parse(self, rows: RowsOfIds, session: SaidSession) -> ParsedSession:
+    def parse(self, rows: RowsOfIds, session: RawSession) -> ParsedSession:
         """Parse a session with the ids of one version of the catalogue.
 
         Raises:
@@ -145,7 +145,7 @@ class SessionParser:
         _require_one_each(session)
         remarks, said = _Remarks(), session.events
         events = self._events_of(rows, session, remarks)
-        told: list[SaidEvent] = []
+        told: list[RawEvent] = []
         if self._said and said and any(said):
             told = self._said.parse(said, remarks.notes, remarks.problems)
         outside = self._outside(rows, session.candidates, remarks)
@@ -157,7 +157,7 @@ class SessionParser:
         unknown = ids - sum(1 for event in events if event.row != NO_ITEM)
         return ParsedSession(events[-self._most :], outside, remarks.notes, ids, unknown, told)
 
-    def _events_of(self, rows: RowsOfIds, session: SaidSession, remarks: _Remarks) -> list[Event]:
+    def _events_of(self, rows: RowsOfIds, session: RawSession, remarks: _Remarks) -> list[Event]:
         """Return the events that can be used: those of known items and of described ones."""
         events = []
         said = session.events or [""] * len(session.item_ids)
@@ -213,7 +213,7 @@ class SessionParser:
         return item
 
 
-def _require_one_each(session: SaidSession) -> None:
+def _require_one_each(session: RawSession) -> None:
     for name, given in ((ITEM_ATTRIBUTES, session.attributes), (EVENT_ATTRIBUTES, session.events)):
         if given is not None and len(given) != len(session.item_ids):
             raise RefusedError(

@@ -16,9 +16,9 @@ from m2trec_merlin.errors import DataError, M2TRecError, RefusedError, ServerErr
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.faults import answer_good
 from m2trec_merlin.serving.runtime.notes import LONGEST_MESSAGE, bounded
-from m2trec_merlin.serving.runtime.reading.events import EventReader, ReadEvents, SaidEvent
-from m2trec_merlin.serving.runtime.reading.parsing import ParsedSession, SaidSession, SessionParser
-from m2trec_merlin.serving.runtime.reading.remembered import NewItem, RawItemEncoder, RememberedItems
+from m2trec_merlin.serving.runtime.reading.cached_items import CachedItemEncoder, NewItem, RawItemEncoder
+from m2trec_merlin.serving.runtime.reading.events import EventReader, RawEvent, ReadEvents
+from m2trec_merlin.serving.runtime.reading.parsing import ParsedSession, RawSession, SessionParser
 
 # The part of a session to encode, and its encoded form.
 Group = TypeVar("Group")
@@ -79,10 +79,10 @@ class SessionReader:
         self._catalogue = catalogue
         columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
         self._no_items = no_items(version.fields)
-        self._new_items = RememberedItems(encoder, columns) if encoder else None
+        self._new_items = CachedItemEncoder(encoder, columns) if encoder else None
         self._parser = SessionParser(columns if encoder else [], version.max_length, events)
 
-    def read(self, sessions: Sequence[SaidSession]) -> list[ReadSession | M2TRecError]:
+    def read(self, sessions: Sequence[RawSession]) -> list[ReadSession | M2TRecError]:
         """Read sessions with one version of the catalogue; a faulty one gets an error, the others go on."""
         number, rows = self._catalogue()
 
@@ -107,7 +107,7 @@ class SessionReader:
 
         return _encode_or_error(grouped, groups)
 
-    def _encode_events(self, groups: list[list[SaidEvent]]) -> list[ReadEvents | M2TRecError]:
+    def _encode_events(self, groups: list[list[RawEvent]]) -> list[ReadEvents | M2TRecError]:
         some = [group for group in groups if group]
         found = iter(_encode_or_error(self._said.encode, some) if self._said and some else [])
         return [next(found) if group else ReadEvents({}, []) for group in groups]

@@ -30,7 +30,7 @@ from m2trec_merlin.serving.runtime.options.identity import RequestId
 from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.reading.events import EventReader
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
-from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
+from m2trec_merlin.serving.runtime.reading.parsing import RawSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.serving.runtime.steps.batches import Tensors, session_tensors
@@ -43,7 +43,7 @@ class _Asked:
     """A parsed request: its id, its session, checked options."""
 
     request_id: str
-    session: SaidSession
+    session: RawSession
     options: dict[str, Any]
 
 
@@ -121,7 +121,7 @@ class PreprocessStep:
         request_id = checked[RequestId.name] or request_id or uuid.uuid4().hex
         candidates = checked[Candidates.name] or ()
         said = texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), candidates, texts.get(EVENT_ATTRIBUTES)
-        return _Asked(request_id, SaidSession(*said), checked)
+        return _Asked(request_id, RawSession(*said), checked)
 
     def _read(self, asked: list[_Asked]) -> list[Request | M2TRecError]:
         sessions = self._reader.read([each.session for each in asked])

@@ -220,7 +220,7 @@ def test_no_request_waits_for_what_sessions_of_a_catalogue_are_told(
     made: list[int] = []
 
     def counted(self: Lifts, session: np.ndarray) -> Lift:
-        made.append(len(self.usual))
+        made.append(len(self.background))
         return near(self, session)
 
     near = Lifts.near

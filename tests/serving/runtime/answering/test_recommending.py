@@ -15,7 +15,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.runtime.answering.additions import repeat_addition
 from m2trec_merlin.serving.runtime.answering.recommending import Recommender
 from m2trec_merlin.serving.runtime.options import check_options
-from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
+from m2trec_merlin.serving.runtime.reading.parsing import RawSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 from m2trec_merlin.serving.runtime.requests import Answer, Request
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
@@ -47,7 +47,7 @@ def recommender(shop: Shop) -> Recommender:
 def request_for(reader: SessionReader, session: list[Any], top_k: int, **options: object) -> Request:
     ids = ["" if isinstance(item, dict) else item for item in session]
     attributes = [json.dumps(item) if isinstance(item, dict) else "" for item in session]
-    [read] = reader.read([SaidSession(ids, attributes)])
+    [read] = reader.read([RawSession(ids, attributes)])
     assert isinstance(read, ReadSession), read
     checked = check_options(json.dumps({"top_k": top_k, **options}), reader.version)
     return Request(read.rows, read.new_items, checked, read.notes)

@@ -12,7 +12,7 @@ import pytest
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import MissingDependencyError, ServerError
 from m2trec_merlin.serving.runtime.reading.new_items import Ignored, NewItemEncoder, summed_up
-from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
+from m2trec_merlin.serving.runtime.reading.parsing import RawSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
 from tests.worlds.shop import Shop
@@ -24,7 +24,7 @@ def reader(shop: Shop) -> SessionReader:
 
 
 def read(reader: SessionReader, *items: dict[str, Any]) -> ReadSession:
-    [session] = reader.read([SaidSession([""] * len(items), [json.dumps(item) for item in items])])
+    [session] = reader.read([RawSession([""] * len(items), [json.dumps(item) for item in items])])
     assert isinstance(session, ReadSession), session
     return session
 
@@ -128,7 +128,7 @@ def test_what_holds_several_values_counts_as_missing_and_is_told(
 
 
 def test_a_vector_of_another_length_is_refused_in_one_line(reader: SessionReader) -> None:
-    [error] = reader.read([SaidSession([""], [json.dumps({"image": [1.0, 2.0]})])])
+    [error] = reader.read([RawSession([""], [json.dumps({"image": [1.0, 2.0]})])])
     assert isinstance(error, ServerError)
     assert str(error).startswith("item_attributes: attribute 'image': ") and "\n" not in str(error)
 

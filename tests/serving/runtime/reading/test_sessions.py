@@ -11,8 +11,8 @@ from m2trec_merlin.contract.version import Description, RawAttribute
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError, M2TRecError, ServerError
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
-from m2trec_merlin.serving.runtime.reading.remembered import NewItem
+from m2trec_merlin.serving.runtime.reading.cached_items import NewItem
+from m2trec_merlin.serving.runtime.reading.parsing import RawSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 
 PRICE = RawAttribute(Field("price", Layout.NUMBERS), "list_price")
@@ -55,11 +55,11 @@ def reader(encoder: DoublingEncoder) -> SessionReader:
 def read_all(
     reader: SessionReader, *sessions: tuple[list[str], list[str] | None]
 ) -> list[ReadSession | M2TRecError]:
-    return reader.read([SaidSession(*session) for session in sessions])
+    return reader.read([RawSession(*session) for session in sessions])
 
 
 def read(reader: SessionReader, ids: list[str], attributes: list[str] | None = None) -> ReadSession:
-    [session] = reader.read([SaidSession(ids, attributes)])
+    [session] = reader.read([RawSession(ids, attributes)])
     if isinstance(session, M2TRecError):
         raise session
     return session

@@ -16,7 +16,7 @@ from m2trec_merlin.errors import ServerError, reason_of
 
 
 @dataclass(frozen=True)
-class Door:
+class GrpcEndpoint:
     """The interface that gRPC listens on, and its encryption.
 
     Attributes:
@@ -28,7 +28,7 @@ class Door:
     tls: TlsConfig | None = None
 
     @classmethod
-    def of(cls, config: ServingConfig) -> Door:
+    def of(cls, config: ServingConfig) -> GrpcEndpoint:
         """Make it from the configuration."""
         return cls(config.host, config.tls)
 
@@ -74,7 +74,7 @@ class Door:
 
 
 #: For clients on this machine only, and unencrypted.
-LOOPBACK = Door()
+LOOPBACK = GrpcEndpoint()
 
 
 def _require_interface(host: str, port: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from m2trec_merlin.encoded import EncodedItems
 
 #: Approximate size in bytes of the cache of one reader of requests.
-MOST_REMEMBERED = 100_000_000
+CACHE_BYTES = 100_000_000
 #: Approximate bytes of a cached item: for the arrays of its attributes, and for each letter of its key.
 _EACH, _A_LETTER = 10_000, 5
 
@@ -38,7 +38,7 @@ class RawItemEncoder(Protocol):
         """Encode items, given as values by raw column, in one pass."""
 
 
-class RememberedItems:
+class CachedItemEncoder:
     """An encoder with a cache of the most recently used items.
 
     Args:
@@ -47,7 +47,7 @@ class RememberedItems:
         most: approximate size of the cache in bytes; items that were used longest ago are dropped first.
     """
 
-    def __init__(self, encoder: RawItemEncoder, columns: Sequence[str], most: int = MOST_REMEMBERED) -> None:
+    def __init__(self, encoder: RawItemEncoder, columns: Sequence[str], most: int = CACHE_BYTES) -> None:
         self._encoder, self._columns, self._most = encoder, columns, most
         self._known: OrderedDict[str, NewItem] = OrderedDict()
         self._bytes = 0

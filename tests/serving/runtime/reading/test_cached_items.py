@@ -8,7 +8,7 @@ import pytest
 
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.serving.runtime.reading.remembered import NewItem, RememberedItems
+from m2trec_merlin.serving.runtime.reading.cached_items import CachedItemEncoder, NewItem
 
 PRICE = Field("price", Layout.NUMBERS)
 
@@ -36,13 +36,13 @@ def encoder() -> Encoder:
     return Encoder()
 
 
-def encode(remembered: RememberedItems, *prices: float, **more: object) -> list[tuple[float, list[str]]]:
+def encode(remembered: CachedItemEncoder, *prices: float, **more: object) -> list[tuple[float, list[str]]]:
     found = remembered.encode([{"price": price, **more} for price in prices])
     return [(float(item.encoded["price"].values[0]), item.ignored) for item in found]
 
 
 def test_an_item_is_encoded_once(encoder: Encoder) -> None:
-    remembered = RememberedItems(encoder, ["price"])
+    remembered = CachedItemEncoder(encoder, ["price"])
     expected = [(2 * price, [f"{price} is ignored"]) for price in (1, 2, 1, 3)]
     assert encode(remembered, 1, 2, 1, 3) == expected
     assert encode(remembered, 3, 1) == [expected[3], expected[0]]
@@ -51,7 +51,7 @@ def test_an_item_is_encoded_once(encoder: Encoder) -> None:
 
 
 def test_what_the_result_does_not_depend_on_makes_no_other_item(encoder: Encoder) -> None:
-    remembered = RememberedItems(encoder, ["price"])
+    remembered = CachedItemEncoder(encoder, ["price"])
     encode(remembered, 1, colour="red")
     encode(remembered, 1, colour="blue")
     assert encoder.asked == [[1]]
@@ -61,14 +61,14 @@ def test_what_the_result_does_not_depend_on_makes_no_other_item(encoder: Encoder
 def test_values_that_json_tells_apart_are_told_apart(
     encoder: Encoder, one_other: tuple[float, float]
 ) -> None:
-    remembered = RememberedItems(encoder, ["price"])
+    remembered = CachedItemEncoder(encoder, ["price"])
     for value in one_other:
         encode(remembered, value)
     assert encoder.asked == [[value] for value in one_other]
 
 
 def test_those_asked_for_longest_ago_are_forgotten(encoder: Encoder) -> None:
-    remembered = RememberedItems(encoder, ["price"], most=25_000)
+    remembered = CachedItemEncoder(encoder, ["price"], most=25_000)
     encode(remembered, 1, 2)
     encode(remembered, 1)
     encode(remembered, 3)  # 2 goes
@@ -79,7 +79,7 @@ def test_those_asked_for_longest_ago_are_forgotten(encoder: Encoder) -> None:
 
 
 def test_long_items_take_the_room_of_many(encoder: Encoder) -> None:
-    remembered = RememberedItems(encoder, ["price", "text"], most=100_000)
+    remembered = CachedItemEncoder(encoder, ["price", "text"], most=100_000)
     for price in range(1, 6):
         encode(remembered, price, text="short")
     encode(remembered, 6, text="x" * 15_000)  # all but one of the others go
@@ -92,7 +92,7 @@ def test_long_items_take_the_room_of_many(encoder: Encoder) -> None:
 
 
 def test_nothing_of_items_that_cannot_be_encoded_is_remembered(encoder: Encoder) -> None:
-    remembered = RememberedItems(encoder, ["price"])
+    remembered = CachedItemEncoder(encoder, ["price"])
     for _ in range(2):
         with pytest.raises(DataError):
             encode(remembered, 1, -1)

@@ -19,7 +19,7 @@ LogJson = Literal["none", "faulty", "all"]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ServerSettings:
     """Settings of a server that are not part of the export.
 
     Attributes:
@@ -45,7 +45,7 @@ class Surroundings:
         return {VARIABLE: json.dumps(asdict(self))}
 
     @classmethod
-    def read(cls, environment: Mapping[str, str]) -> Surroundings:
+    def read(cls, environment: Mapping[str, str]) -> ServerSettings:
         """Read the settings from an environment.
 
         Raises:
