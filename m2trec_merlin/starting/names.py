@@ -17,8 +17,8 @@ _WORDS = {
     " reihen schritt",
     "event": "event action aktion behaviou?r type kind status",
     "opinion": "rating rate(?![a-z]) stars overall score like vote",
-    "item": "item product sku article asin isbn movie track song book artikel produkt",
-    "quantity": "cost msrp weight height width leng depth size volume rating score stock qty amount"
+    "item": "item product sku stock.?code article asin isbn movie track song book artikel produkt",
+    "quantity": "cost msrp weight height width leng depth size volume rating score stock(?!.?code) qty amount"
     " count(?!r) num(?=[^a-z]+[a-z]) reviews discount margin age(?![a-z]) year pages duration minutes breite"
     " tiefe jahr ~price ~preis ~gewicht ~menge ~anzahl ~quantity",
     "category": "categor subcat subclass cat(?![a-z]) cats(?![a-z]) depart dept aisle class group genre"

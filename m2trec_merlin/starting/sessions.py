@@ -14,6 +14,7 @@ from m2trec_merlin.readers.user_sessions import may_be_many
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.event_times import names_users
 from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.measures import holds_amounts
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import Times
 
@@ -83,7 +84,7 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     taken = taken | {each.column for each in times}
     groups = [c for name, c in events.columns.items() if name not in taken and _groups(c, events.first)]
     # When and how much was ordered is called after the order, too.
-    groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
+    groups = [c for c in groups if not holds_amounts(c) and not _tells_time(c)]
     users = [c for c in groups if names_users(c)]
     # Many share an address, and one has several.
     users = [c for c in users if c.share(_ADDRESS) < _ENOUGH] or users
@@ -167,14 +168,6 @@ def _values_of_each(one: Column, other: Column, first: int) -> SeriesGroupBy:
 
 def _write_both(name: str, other: str) -> str:
     return f"'{name}' begins again within each '{other}': write both into one column"
-
-
-def _measures(column: Column) -> bool:
-    """Tell whether a column holds amounts: numbers under a name that speaks of them, or with fractions."""
-    if column.numbers is None:
-        return False
-    # Google Analytics calls users by two numbers with a point between them.
-    return speaks_of(column.name, "quantity") or (column.whole_numbers is None and not names_users(column))
 
 
 def _tells_time(column: Column) -> bool:
