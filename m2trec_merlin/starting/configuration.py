@@ -38,7 +38,7 @@ class Examination:
         split: the column that names the split, if there is one.
         grouping: how events become sessions.
         order: what orders them.
-        choices: for each column of the items but the ids.
+        choices: for each column of the items; for that of the ids where these are names.
         tasks: the categories to predict, a part of the choices.
         listed: since when items are listed, of a column that is no attribute; None: nobody knows.
         unsure: what else a person should look at.
@@ -154,7 +154,7 @@ def compose(found: Examination, output: Path) -> str:
         *_split(found),
         *_options(found),
         "attributes:",
-        *_attributes(found.choices),
+        *_attributes(found),
     ]
     if found.tasks:
         names = attribute_names(found.choices)
@@ -256,10 +256,9 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
             yield f"{name}: {write_value(value)}"
 
 
-def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
-    names = attribute_names(choices)
-    # The first text serves as title: one that hardly an item lacks.
-    for choice in sorted(choices, key=lambda c: (not c.is_title, c.is_title and round(c.column.gaps, 2))):
+def _attributes(found: Examination) -> Iterator[str]:
+    names = attribute_names(found.choices)
+    for choice in sorted(found.choices, key=lambda choice: _place(choice, found.ids)):
         if choice.kind is None:
             continue
         column, name = choice.column.name, names[choice.column.name]
@@ -267,6 +266,12 @@ def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
         entry = {"name": name, "kind": choice.kind, **source, **choice.settings}
         unsure = f"; unsure: {choice.unsure}" if choice.unsure else ""
         yield f"  - {write_value(entry)}{_comment(choice.reason + unsure)}"
+
+
+def _place(choice: ChosenKind, ids: ItemIds) -> tuple[bool, bool, float]:
+    """Return what sorts attributes: the first text serves as title, so one that hardly an item lacks."""
+    gaps = round(choice.column.gaps, 2) if choice.is_title else 0
+    return choice.column.name != ids.described, not choice.is_title, gaps
 
 
 def _title_column(choices: list[ChosenKind]) -> str | None:

@@ -25,7 +25,7 @@ _USUAL = 0.9
 def look_at_items(events: Look) -> Look:
     """Return a look at the items alone: a row of each that was kept, as the reader chooses it, ids first.
 
-    Where items have no ids, as in many logs of baskets, their names are these, nothing stands beside them.
+    Where items have no ids, as in many logs of baskets, their names are these.
 
     Raises:
         DataError: no column can be told to hold ids of items, or their names.
@@ -39,7 +39,7 @@ def look_at_items(events: Look) -> Look:
         and (described := _described_by(ids, events))
     ]
     if not found and named:
-        found = [(True, 0, named.distinct, named.name, [])]
+        found = [(True, 0, named.distinct, named.name, _described_by(named, events))]
     if not found:
         shown = ", ".join(map(repr, events.columns))
         problem = (
