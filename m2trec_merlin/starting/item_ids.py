@@ -13,14 +13,15 @@ import pandas as pd
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.measures import holds_amounts
 from m2trec_merlin.starting.names import speaks_of
 
 #: What numbers are that are hardly ids of items, by the names of their columns.
 _OTHERS = ("session", "user", "time", "place", "quantity")
 #: Values that a name is held against.
 _COMPARED = 1000
-#: Share of values that are ids where two columns mean the same.
-MET = 0.5
+#: Share of values that are ids where two columns mean the same, and up to which they are by chance.
+MET, _BY_CHANCE = 0.5, 0.02
 #: Share of the ids that one column has from which on another one has about as many.
 _AS_MANY = 0.98
 
@@ -58,7 +59,7 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
     read = cache(items.ids)
     known = {c.name: KnownItems(read(c.name)) for c in unique or nearly}
     chosen: ItemIds | None = None
-    for tier in _tiers(events):
+    for tier in _tiers(events, items):
         # A few values are ids by chance, too: another tier may know most of its own.
         if chosen is not None and (chosen.known > MET or speaks_of(chosen.clicked, "item")):
             break
@@ -113,15 +114,17 @@ def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterat
     is_item = speaks_of(clicked.name, "item")
     if is_item and clicked.name in items.columns and clicked.name not in known:
         return  # the same column has several rows an item: another one meets it by chance
-    ids = normalise_ids(clicked.values).dropna()
+    ids, is_shared = normalise_ids(clicked.values).dropna(), _is_shared(clicked, items)
     for described, index in known.items():
         found = index.positions(ids)
         met, share = len(np.unique(found[found >= 0])), float((found >= 0).mean())
+        is_same = clicked.name.lower() == described.lower()
         is_strange = _groups(clicked.name) != _groups(described) or speaks_of(clicked.name, *_OTHERS)
-        if is_strange and not is_item and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
+        is_told = is_item or (is_same and is_shared)
+        if is_strange and not is_told and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
             continue  # small numbers are ids by chance
-        score = met * share**2 * _trust(clicked.name, described)
-        if met:
+        if met and (is_same or share > _BY_CHANCE):
+            score = met * share**2 * _trust(clicked.name, described)
             yield score, ItemIds(clicked.name, described, share, True)
 
 
@@ -177,14 +180,26 @@ def _is_written_like(name: str, column: Column) -> bool:
     )
 
 
-def _tiers(events: Look) -> list[list[Column]]:
+def _tiers(events: Look, items: Look) -> list[list[Column]]:
     """Return the columns that may hold ids of items, by what their names say.
 
     Numbers of sessions, positions and the like meet ids by chance: they are asked only if no column is called
-    like an item.
+    like an item. Amounts are never asked.
     """
     columns = [c for c in events.columns.values() if not c.is_list and not c.is_time and len(c.texts)]
+    columns = [c for c in columns if c.numbers is None or not holds_amounts(c)]
     named = [c for c in columns if speaks_of(c.name, "item")]
-    others = [c for c in columns if speaks_of(c.name, *_OTHERS)]
-    neutral = [c for c in columns if c not in named and c not in others]
-    return [named, neutral] if named else [neutral, others]
+    shared = [c for c in columns if c not in named and _is_shared(c, items)]
+    others = [c for c in columns if c not in shared and speaks_of(c.name, *_OTHERS)]
+    neutral = [c for c in columns if c not in named and c not in shared and c not in others]
+    return [[*named, *shared], neutral] if named else [shared, neutral, others]
+
+
+def _is_shared(column: Column, items: Look) -> bool:
+    """Tell whether a column that comes back is called as one of the items is, and as codes are: event_id."""
+    return (
+        column.name.lower() in (name.lower() for name in items.columns)
+        and speaks_of(column.name, "code")
+        and not speaks_of(column.name, "session", "user", "time")
+        and not column.is_unique
+    )
