@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from m2trec_merlin.shares import percent
-from m2trec_merlin.starting.event_times import unnamed_times
-from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.look import Look
 from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.places import are_places, rise
 from m2trec_merlin.starting.sessions import Grouping
 from m2trec_merlin.starting.times import Times
 
 #: Share of events with the time of the one before from which on times are no order.
 _TIED = 0.05
+_CUT = "the times by which sessions are cut"
 
 
 @dataclass(frozen=True)
@@ -45,33 +46,39 @@ def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[
 
 
 def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
-    session = events.columns[grouping.column].values.iloc[: events.first]
-    ties = _ties(session, times[0].times.iloc[: events.first]) if times else 1.0
-    same = f"{percent(ties)} of events have the time of the one before"
+    session, first = events.columns[grouping.column].values.iloc[: events.first], next(iter(times), None)
+    ties = 1.0 if first is None else _ties(session, first.times.iloc[: events.first])
     others = _others(times)
+    if first is not None and ties <= _TIED:
+        cut = grouping.gap is not None
+        reason = _CUT if cut else "times, which also tell the last sessions from the first"
+        return Order(first.column, first, reason + others, unsure=bool(others))
+    unordered = taken | {grouping.column, *(each.column for each in times)}
+    columns = (column for name, column in events.columns.items() if name not in unordered)
+    place = next((column.name for column in columns if are_places(column, session, first)), None)
+    if first is None:
+        if place is not None:
+            return Order(place, None, "counts the events of a session")
+        return Order(
+            None, None, "no column of times or positions: events stay in the order of the file", True
+        )
+    same = f"{percent(ties)} of events have the time of the one before"
+    of_file, sort = (
+        f"{same}, and stay in the order of the file",
+        f"sort the file by '{first.column}' and '{place}'",
+    )
+    begin = "times" if grouping.gap is None else _CUT
+    if place is None:
+        reason = of_file if grouping.gap is None else f"{_CUT}; {of_file}{others}"
+        return Order(first.column, first, reason, unsure=True)
+    if rise(events.columns[place], session, first):
+        reason = f"{begin}; {of_file}, which is that of '{place}'"
+        return Order(first.column, first, reason + others, unsure=bool(others))
     if grouping.gap is not None:
-        reason, are_tied = "the times by which sessions are cut", ties > _TIED
-        reason += f"; {same}, and stay in the order of the file" if are_tied else ""
-        return Order(times[0].column, times[0], reason + others, unsure=are_tied or bool(others))
-    if ties <= _TIED:
-        reason = "times, which also tell the last sessions from the first"
-        return Order(times[0].column, times[0], reason + others, unsure=bool(others))
-    for column in events.columns.values():
-        if column.name not in taken | {grouping.column} and _are_places(column, session):
-            if times and _rise(column, session):
-                reason = f"times; {same}, and stay in the order of the file, which is that of '{column.name}'"
-                return Order(times[0].column, times[0], reason)
-            reason = "counts the events of a session"
-            if not times:
-                return Order(column.name, None, reason)
-            reason += (
-                f"; by '{times[0].column}', {same}. Sessions are not split by these times: for that, sort "
-            )
-            reason += f"the file by '{times[0].column}' and '{column.name}', and set order: {times[0].column}"
-            return Order(column.name, None, reason, unsure=True)
-    if times:
-        return Order(times[0].column, times[0], f"{same}, and stay in the order of the file", unsure=True)
-    return Order(None, None, "no column of times or positions: events stay in the order of the file", True)
+        return Order(first.column, first, f"{_CUT}; {of_file}: {sort}{others}", unsure=True)
+    reason = f"counts the events of a session; by '{first.column}', {same}. Sessions are not split by these "
+    reason += f"times: for that, {sort}, and set order: {first.column}"
+    return Order(place, None, reason, unsure=True)
 
 
 def _others(times: list[Times]) -> str:
@@ -86,24 +93,3 @@ def _ties(session: pd.Series, times: pd.Series) -> float:
     table = pd.DataFrame({"session": session, "time": times}).dropna().sort_values(["session", "time"])
     same = table["session"] == table["session"].shift()
     return float((table["time"] == table["time"].shift())[same].mean()) if same.any() else 0.0
-
-
-def _places(column: Column, session: pd.Series) -> pd.DataFrame:
-    numbers = pd.Series(column.whole_numbers, column.texts.index)
-    return pd.DataFrame({"session": session, "place": numbers}).dropna()
-
-
-def _rise(column: Column, session: pd.Series) -> bool:
-    """Tell whether the places of each session rise from row to row."""
-    return bool(_places(column, session).groupby("session")["place"].is_monotonic_increasing.all())
-
-
-def _are_places(column: Column, session: pd.Series) -> bool:
-    """Tell whether a column counts the events of each session, from 0 or 1, or in any steps."""
-    if column.whole_numbers is None or column.gaps or unnamed_times(column, set()) is not None:
-        return False
-    table = _places(column, session)
-    groups = table.groupby("session")["place"]
-    counted = (groups.min() <= 1) & (groups.max() - groups.min() + 1 == groups.size())
-    distinct = not table.duplicated().any()
-    return bool(distinct and (counted.mean() > 0.7 or speaks_of(column.name, "place")))

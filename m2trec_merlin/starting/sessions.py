@@ -16,6 +16,7 @@ from m2trec_merlin.starting.event_times import names_users
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.measures import holds_amounts
 from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.places import counts_events
 from m2trec_merlin.starting.times import Times
 
 #: A pause after which a session is over, from the shortest; the first that leaves most events in sessions.
@@ -89,6 +90,7 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     # Many share an address, and one has several.
     users = [c for c in users if c.share(_ADDRESS) < _ENOUGH] or users
     named = [c for c in groups if speaks_of(c.name, "session")]
+    named = [c for c in named if not _counts_within(c, users, named, times, events.first)]
     again = {c.name: other for c in named if (other := _begins_again_in(c, users, events.first))}
     sessions = [c for c in named if c.name not in again]
     if sessions:
@@ -141,6 +143,16 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     if times and _longest(chosen, times[0], events.first) > pd.Timedelta("1 day"):
         return _cut(chosen, times, events.first)
     return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
+
+
+def _counts_within(
+    column: Column, users: list[Column], named: list[Column], times: list[Times], first: int
+) -> bool:
+    """Tell whether a column counts the events of each user or session, as the order of clicks does."""
+    # Of a table of orders and lines, the orders count the first lines as well.
+    sessions = [other for other in named if other.distinct > column.distinct]
+    earliest = next(iter(times), None)
+    return any(counts_events(column, c.values.iloc[:first], earliest) for c in [*users, *sessions])
 
 
 def _begins_again_in(column: Column, others: list[Column], first: int) -> str | None:
