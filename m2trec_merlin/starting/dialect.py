@@ -114,7 +114,7 @@ def _separator(file: Path, text: str) -> str:
     sampled = lines[: min(_SAMPLE_LINES, max(len(lines) - 1, 2))]
     sample = "".join(line for line in sampled if len(line) < csv.field_size_limit())
     for mark in _LONG:
-        if len(counts := {line.count(mark) for line in sampled if line.strip()}) == 1 and counts != {0}:
+        if _separates(mark, [line for line in sampled if line.strip()]):
             what = f"its fields have {mark!r} between them; one character is read: write a tab in its place"
             raise DataError(str(file), [f"{file}: {what}, and the names of the columns in the first line"])
     scores = _scores(file, sample, csv.QUOTE_MINIMAL) or _scores(file, sample, csv.QUOTE_NONE)
@@ -129,6 +129,21 @@ def _separator(file: Path, text: str) -> str:
             ],
         )
     return max(scores, key=lambda separator: scores[separator])
+
+
+def _separates(mark: str, lines: list[str]) -> bool:
+    """Tell whether several characters part each line alike, and not one of them that parts it further.
+
+    Where a column is empty, two separators stand side by side.
+    """
+    pairs = {line.count(mark) for line in lines}
+    if len(pairs) != 1 or pairs == {0}:
+        return False
+    for one in set(mark).intersection(_CANDIDATES):
+        singles = {line.count(one) for line in lines}
+        if len(singles) == 1 and max(singles) > max(pairs) * mark.count(one):
+            return False
+    return True
 
 
 def _scores(file: Path, sample: str, quoting: Literal[0, 3]) -> dict[str, tuple[bool, bool, int]]:

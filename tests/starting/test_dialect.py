@@ -114,3 +114,12 @@ def test_several_characters_between_fields_are_told(tmp_path: Path, mark: str) -
     path.write_text("\n".join(mark.join(row) for row in rows), encoding="utf-8")
     with pytest.raises(DataError, match=re.escape(f"its fields have {mark!r} between them")):
         writing_of(path)
+
+
+@pytest.mark.parametrize("mark", ["|", ";", "\t", "~"])
+def test_an_empty_column_lies_between_two_separators(tmp_path: Path, mark: str) -> None:
+    """As the second date of the films of MovieLens, which none has."""
+    rows = [("id", "title", "", "url"), *((str(n), f"Film {n}, the", "", f"f{n}.org") for n in range(9))]
+    path = tmp_path / "films.csv"
+    path.write_text("\n".join(mark.join(row) for row in rows), encoding="utf-8")
+    assert writing_of(path).dialect.separator == mark
