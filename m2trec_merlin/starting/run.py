@@ -255,7 +255,10 @@ def _try(config: Config, output: Path) -> str:
             # The first line names the folder, which is gone when a person reads it.
             return "\n".join(["Sessions", *tried.splitlines()[1:]])
         except DataError as error:
-            where = f"{output} is written, but the tables need to be mended first: {error.source}"
+            where = (
+                f"{output} is written, but the data step refuses it: change it, or mend the tables and run "
+            )
+            where += f"this again with --force: {error.source}"
             raise DataError(where, error.problems) from None
         except ArtifactError as error:
             # No setting says where that is, and the configuration is none the worse for it.

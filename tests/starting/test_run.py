@@ -326,17 +326,6 @@ def test_items_that_only_have_an_id_are_refused(shop: Path) -> None:
         draft(shop)
 
 
-def test_what_no_setting_mends_is_said_with_its_rows(shop: Path) -> None:
-    table = products()
-    table.loc[5, "sku"] = "P-000"
-    table.to_csv(shop / "products.csv", index=False)
-    with pytest.raises(DataError) as caught:
-        draft(shop)
-    assert "repeats the id of an earlier row in 1 row: row 6 ('P-000')" in str(caught.value)
-    assert "shop.yaml is written, but the tables need to be mended first" in str(caught.value)
-    assert settings(shop / "shop.yaml")["name"] == "shop"
-
-
 def test_the_command_line_ends_with_what_to_run(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
