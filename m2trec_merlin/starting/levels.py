@@ -13,6 +13,8 @@ from m2trec_merlin.starting.names import speaks_of
 #: What the model learns to predict beside the next item has at most so many values.
 _MOST_VALUES = 5000
 _MOST_TASKS = 3
+#: Share of the items with one value from which on it is no task to tell it.
+_NEARLY_ALL = 0.9
 #: Share of the items of which either of two columns says something that both have to be known of.
 _TWINS = 0.9
 
@@ -66,6 +68,7 @@ def choose_tasks(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
         and choice.column.gaps < 0.3
         and (choice.is_category or not choice.unsure)
         and not choice.names_items
+        and choice.column.counts.iloc[0] < _NEARLY_ALL * len(choice.column.texts)
         and choice.n_values < 0.3 * len(choice.column.values) * (1 - choice.column.gaps)
     ]
     named = [choice for choice in possible if choice.is_category]

@@ -23,8 +23,9 @@ _WORDS = {
     " tiefe jahr ~price ~preis ~gewicht ~menge ~anzahl ~quantity",
     "category": "categor subcat subclass cat(?![a-z]) cats(?![a-z]) depart dept aisle class group genre"
     " section level type segment family ~kategorie ~abteilung ~gruppe",
-    "code": "id(?![a-z]) no(?![a-z]) nr(?![a-z]) code key(?![a-z]) brand manufact vendor colou?r zip plz"
-    " seller merchant supplier publisher author artist ~nummer",
+    "code": "id(?![a-z]) no(?![a-z]) nr(?![a-z]) code key(?![a-z]) isbn asin sku ean(?![a-z]) gtin"
+    " upc(?![a-z]) barcode strichcode brand manufact vendor colou?r zip plz seller merchant supplier"
+    " publisher author artist ~nummer",
     "title": "title name label headline titel bezeichnung produkt$ product$ ~name",
 }
 _PATTERNS = {
