@@ -14,7 +14,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.files.compressed import open_bytes
 from m2trec_merlin.readers.files.dialect import Dialect, usual_separator, wide_encoding_of
 from m2trec_merlin.readers.files.table_file import TableFile
@@ -119,6 +119,8 @@ def _separator(file: Path, text: str) -> str:
             raise DataError(str(file), [f"{file}: {what}, and the names of the columns in the first line"])
     scores = _scores(file, sample, csv.QUOTE_MINIMAL) or _scores(file, sample, csv.QUOTE_NONE)
     if not scores:
+        if problem := _sessions_in(sampled):
+            raise DataError(str(file), [f"{file}: {problem}"])
         for _ in TableFile(file).blocks():
             pass  # which says more, if it is no text at all
         raise DataError(
@@ -144,6 +146,19 @@ def _separates(mark: str, lines: list[str]) -> bool:
         if len(singles) == 1 and max(singles) > max(pairs) * mark.count(one):
             return False
     return True
+
+
+def _sessions_in(lines: list[str]) -> str | None:
+    """Say that rows seem to hold whole sessions: one value, or several, of ever other numbers."""
+    rows = [text for line in lines if (text := line.strip().strip('"'))]
+    mark = max(_CANDIDATES, key=lambda one: sum(one in row for row in rows))
+    several = [row for row in rows if mark in row]
+    if len({row.count(mark) for row in rows}) < 3 or not len(rows) / 2 <= len(several) < len(rows):
+        return None
+    return (
+        f"a row seems to hold a whole session, such as {shorten(several[0], 60)!r}: events are wanted one a "
+        "row, with the session beside each, and the names of the columns in the first line"
+    )
 
 
 def _scores(file: Path, sample: str, quoting: Literal[0, 3]) -> dict[str, tuple[bool, bool, int]]:

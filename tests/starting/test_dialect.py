@@ -84,6 +84,20 @@ def test_files_that_are_no_tables(tmp_path: Path, text: str, message: str) -> No
         writing_of(write(tmp_path / "a.csv", text))
 
 
+@pytest.mark.parametrize(("head", "mark"), [("items\n", '"'), ("", "")], ids=["quoted", "plain"])
+def test_a_basket_a_row_is_told(tmp_path: Path, head: str, mark: str) -> None:
+    baskets = ["citrus fruit,margarine,ready soups", "whole milk", "yogurt,coffee", "curd,ham,tea,rum"]
+    path = write(tmp_path / "baskets.csv", head + "".join(f"{mark}{basket}{mark}\n" for basket in baskets))
+    with pytest.raises(DataError, match="a row seems to hold a whole session, such as 'citrus fruit,marg"):
+        writing_of(path)
+
+
+def test_commas_that_nothing_quotes_are_no_baskets(tmp_path: Path) -> None:
+    rows = ["id,name", *(f"{n},a lamp{', old' * (n % 4)}" for n in range(9))]
+    with pytest.raises(DataError, match="do not have the 2 fields of the header"):
+        writing_of(write(tmp_path / "items.csv", "\n".join(rows)))
+
+
 def test_wide_characters_without_any_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is empty"):
         writing_of(write(tmp_path / "a.csv", "\n\n", "utf-16"))
