@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from m2trec_merlin.shares import percent
-from m2trec_merlin.starting.look import Look
+from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
-from m2trec_merlin.starting.places import are_places, rise
+from m2trec_merlin.starting.places import are_places, places_differ, rise
 from m2trec_merlin.starting.sessions import Grouping
 from m2trec_merlin.starting.times import Times
 
 #: Share of events with the time of the one before from which on times are no order.
 _TIED = 0.05
 _CUT = "the times by which sessions are cut"
+_LAST_FROM_FIRST = "times, which also tell the last sessions from the first"
 
 
 @dataclass(frozen=True)
@@ -46,39 +47,42 @@ def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[
 
 
 def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
-    session, first = events.columns[grouping.column].values.iloc[: events.first], next(iter(times), None)
-    ties = 1.0 if first is None else _ties(session, first.times.iloc[: events.first])
-    others = _others(times)
-    if first is not None and ties <= _TIED:
-        cut = grouping.gap is not None
-        reason = _CUT if cut else "times, which also tell the last sessions from the first"
-        return Order(first.column, first, reason + others, unsure=bool(others))
-    unordered = taken | {grouping.column, *(each.column for each in times)}
-    columns = (column for name, column in events.columns.items() if name not in unordered)
-    place = next((column.name for column in columns if are_places(column, session, first)), None)
-    if first is None:
-        if place is not None:
-            return Order(place, None, "counts the events of a session")
-        return Order(
-            None, None, "no column of times or positions: events stay in the order of the file", True
-        )
+    session = events.columns[grouping.column].values.iloc[: events.first]
+    unread = taken | {grouping.column, *(each.column for each in times)}
+    columns = [column for name, column in events.columns.items() if name not in unread]
+    if not times:
+        for column in columns:
+            if are_places(column, session, None) and places_differ(column, session):
+                return Order(column.name, None, "counts the events of a session")
+        reason = "no column of times or positions: events stay in the order of the file"
+        return Order(None, None, reason, unsure=True)
+    ties, others = _ties(session, times[0].times.iloc[: events.first]), _others(times)
+    if ties > _TIED:
+        place = next((column for column in columns if are_places(column, session, times[0])), None)
+        return _of_tied(times[0], ties, place, session, grouping, others)
+    reason = _LAST_FROM_FIRST if grouping.gap is None else _CUT
+    return Order(times[0].column, times[0], reason + others, unsure=bool(others))
+
+
+def _of_tied(
+    times: Times, ties: float, place: Column | None, session: pd.Series, grouping: Grouping, others: str
+) -> Order:
+    """Return what orders the events of sessions where many have one time: places, if some are known."""
     same = f"{percent(ties)} of events have the time of the one before"
-    of_file, sort = (
-        f"{same}, and stay in the order of the file",
-        f"sort the file by '{first.column}' and '{place}'",
-    )
-    begin = "times" if grouping.gap is None else _CUT
-    if place is None:
-        reason = of_file if grouping.gap is None else f"{_CUT}; {of_file}{others}"
-        return Order(first.column, first, reason, unsure=True)
-    if rise(events.columns[place], session, first):
-        reason = f"{begin}; {of_file}, which is that of '{place}'"
-        return Order(first.column, first, reason + others, unsure=bool(others))
+    stay = f"{same}, and stay in the order of the file"
     if grouping.gap is not None:
-        return Order(first.column, first, f"{_CUT}; {of_file}: {sort}{others}", unsure=True)
-    reason = f"counts the events of a session; by '{first.column}', {same}. Sessions are not split by these "
-    reason += f"times: for that, {sort}, and set order: {first.column}"
-    return Order(place, None, reason, unsure=True)
+        stay = f"{_CUT}; {stay}"
+    if place is None:
+        return Order(times.column, times, stay + others, unsure=True)
+    if rise(place, session, times):
+        reason = f"{stay}, which is that of '{place.name}'"
+        return Order(times.column, times, reason + others, unsure=bool(others))
+    sort = f"sort the file by '{times.column}' and '{place.name}'"
+    if grouping.gap is not None or not places_differ(place, session):
+        return Order(times.column, times, f"{stay}: {sort}{others}", unsure=True)
+    reason = f"counts the events of a session; by '{times.column}', {same}. Sessions are not split by these "
+    reason += f"times: for that, {sort}, and set order: {times.column}"
+    return Order(place.name, None, reason, unsure=True)
 
 
 def _others(times: list[Times]) -> str:

@@ -43,9 +43,13 @@ def are_places(column: Column, groups: pd.Series, times: Times | None) -> bool:
     """Tell whether a column orders the events of each group: it counts them, or is called so and rises."""
     if column.whole_numbers is None or column.gaps or unnamed_times(column, set()) is not None:
         return False
-    if speaks_of(column.name, "place") and _are_distinct(_places(column, groups, None)):
-        return True
-    return counts_events(column, groups, times)
+    named = speaks_of(column.name, "place") and places_differ(column, groups)
+    return named or counts_events(column, groups, times)
+
+
+def places_differ(column: Column, groups: pd.Series) -> bool:
+    """Tell whether no place comes back within a group, so that places alone order it."""
+    return _are_distinct(_places(column, groups, None))
 
 
 def rise(column: Column, groups: pd.Series, times: Times) -> bool:

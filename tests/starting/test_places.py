@@ -63,6 +63,12 @@ def test_places_order_the_events_of_users_without_times(look: LookAt) -> None:
     assert (grouping.column, order.column) == ("user", "click_order")
 
 
+def test_places_that_begin_again_order_no_whole_history(look: LookAt) -> None:
+    clicks = log("2min", "2days").sort_values(["user", "time"])[["user", "product", "step"]]
+    grouping, order = understood(look, clicks.rename(columns={"step": "click_order"}))
+    assert (grouping.column, order.column) == ("user", None)
+
+
 def test_a_step_of_a_session_is_none(look: LookAt) -> None:
     clicks = log("2min", "2days").rename(columns={"session": "visit", "step": "session_step"})
     grouping, _ = understood(look, clicks.drop(columns="user"))
