@@ -47,7 +47,7 @@ class ItemIds:
     @property
     def is_sure(self) -> bool:
         """Whether they are hardly ids by chance."""
-        return self.are_unique and self.known > MET
+        return self.are_unique and (self.known > MET or self.clicked == self.described)
 
 
 def find_item_ids(events: Look, items: Look) -> ItemIds | None:

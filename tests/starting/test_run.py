@@ -115,6 +115,15 @@ def test_exchanged_tables_are_noticed(shop: Path) -> None:
     assert any("taken for the items" in line for line in done.found.doubts())
 
 
+def test_exchanged_tables_are_noticed_also_where_few_items_are_known(shop: Path) -> None:
+    """Samples of either: a column of one name says which is which."""
+    clicks().rename(columns={"product": "sku"}).to_csv(shop / "clicks.csv", index=False)
+    products()[:20].to_csv(shop / "products.csv", index=False)
+    done = draft(shop, "products.csv", "clicks.csv")
+    assert done.found.ids.clicked == "sku" and done.found.ids.known < 0.25
+    assert settings(shop / "shop.yaml")["data"]["interactions"] == "clicks.csv"
+
+
 def test_users_and_times(shop: Path) -> None:
     table = clicks()
     table["at"] = table["at"] + pd.to_timedelta(table.groupby("visit").ngroup(), unit="h")
