@@ -73,7 +73,7 @@ def _named(events: Look) -> Column | None:
     names = [
         column
         for column in events.columns.values()
-        if not (column.is_list or column.is_time or column.numbers is not None)
+        if not (column.is_list or column.is_time or column.numbers is not None or holds_amounts(column))
         and speaks_of(column.name, "item")
         and not speaks_of(column.name, "session", "user", "time", "code", "category", "event")
         and 1 < column.distinct <= len(column.texts) / 2

@@ -92,9 +92,10 @@ def test_ids_stay_where_some_items_have_several_names(tmp_path: Path, name: str)
     [
         {"visitor": ITEM % 9, "itemid": ITEM, "event": ["view", "cart"] * (N_ROWS // 2)},
         {"a": ITEM, "b": [f"title {i}" for i in ITEM]},
+        {"order": ITEM % 9, "Item Size": [["small", "large"][i % 2] for i in ITEM]},
         {"item": np.arange(N_ROWS), "title": [f"title {i}" for i in range(N_ROWS)]},
     ],
-    ids=["nothing belongs to items", "names say nothing", "no item comes back"],
+    ids=["nothing belongs to items", "names say nothing", "sizes name nothing", "no item comes back"],
 )
 def test_a_table_that_does_not_say_it_is_refused(tmp_path: Path, columns: dict[str, object]) -> None:
     with pytest.raises(DataError, match="a table of the items is needed beside it") as refused:
