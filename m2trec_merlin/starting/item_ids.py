@@ -21,7 +21,7 @@ _OTHERS = ("session", "user", "time", "place", "quantity")
 #: Values that a name is held against.
 _COMPARED = 1000
 #: Share of values that are ids where two columns mean the same, and up to which they are by chance.
-MET, _BY_CHANCE = 0.5, 0.02
+MET, BY_CHANCE = 0.5, 0.02
 #: Share of the ids that one column has from which on another one has about as many.
 _AS_MANY = 0.98
 
@@ -123,7 +123,7 @@ def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterat
         is_told = is_item or (is_same and is_shared)
         if is_strange and not is_told and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
             continue  # small numbers are ids by chance
-        if met and (is_same or share > _BY_CHANCE):
+        if met and (is_same or share > BY_CHANCE):
             score = met * share**2 * _trust(clicked.name, described)
             yield score, ItemIds(clicked.name, described, share, True)
 
