@@ -29,6 +29,9 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Source
 from m2trec_merlin.readers.canonical import SPLITS, KnownItems
 
+#: Sessions up to which a split may be empty as there are too few of them.
+_FEW = 100
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -161,5 +164,10 @@ def _require_all_splits(config: Config, source: Source, counted: Counted) -> Non
                 f"none of the {counts.total:,} events for '{split}' is a target (data.targets) that {where}: "
                 "there is nothing to predict; change data.targets or data.split"
             )
+    left_out = [notice for notice in source.notices if " left out: " in notice]
+    sessions = counted.data.sessions
+    if left_out and sessions < _FEW and any(not counts.sessions for counts in counted.splits):
+        # A split is no remedy where hardly anything is left.
+        problems.insert(0, f"{'; '.join(left_out)}; {sessions:,} sessions are left to split")
     if problems:
         raise DataError(source.name, problems)

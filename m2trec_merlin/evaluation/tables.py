@@ -32,7 +32,8 @@ class Cell:
         if self.value is None:
             return _NOTHING
         margin = f" ±{self.margin:.2f}" if with_margin and self.margin is not None else ""
-        return f"{self.value:.2f}{margin}"
+        # Four figures, so that nothing is wider than others where all is right.
+        return f"{self.value:.{1 if round(self.value, 2) >= 100 else 2}f}{margin}"
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ _BY_APOSTROPHES = r"[-+]?[1-9]\d{0,2}(?:['\u2019]\d{3})+(?:[.,]\d+)?"
 _HAVE_A_UNIT = 0.3
 #: So many different numbers, or fewer, may be codes.
 _FEW = 30
+#: As long as the numbers of bar codes, which nothing amounts to.
+_LONG = 1e11
+#: Share of these that are different from which on they are as good as ids.
+_OWN = 0.9
 
 
 def numbers(column: Column) -> ChosenKind | None:
@@ -42,11 +46,14 @@ def numbers(column: Column) -> ChosenKind | None:
         return ChosenKind(column, None, "holds numbers beyond those of float32 (3.4e38)")
     is_quantity, described = speaks_of(column.name, "quantity"), f"{column.distinct:,} different numbers"
     if column.whole_numbers is not None and not is_quantity:
-        if column.is_unique and len(column.texts) > _FEW:
+        is_long = bool(np.median(np.abs(found)) >= _LONG)
+        # Programs that write long numbers as floats round them, so that some stand there twice.
+        is_own = column.is_unique or (is_long and column.distinct > _OWN * len(column.texts))
+        if is_own and len(column.texts) > _FEW:
             return ChosenKind(
                 column, None, f"a number of its own for each item, {column.examples(1)}: a code"
             )
-        if names_something(column):
+        if is_long or names_something(column):
             return ChosenKind(column, "categorical", f"{column.distinct:,} numbers that name something")
         if column.distinct <= _FEW or column.distinct * 5 <= len(column.texts):
             reason = f"{column.distinct:,} whole numbers, repeated: taken for codes"

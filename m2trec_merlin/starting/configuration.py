@@ -38,7 +38,7 @@ class Examination:
         split: name of the column of splits, if there is one.
         grouping: how events become sessions.
         order: how events are ordered.
-        choices: the choice for each column of the items, except the ids.
+        choices: the choice for each column of the items, and for that of the ids if these are names.
         tasks: the categories to predict, a subset of the choices.
         listed: the dates since when items are listed; None if unknown.
         unsure: further doubts for a person to check.
@@ -154,7 +154,7 @@ def compose(found: Examination, output: Path) -> str:
         *_split(found),
         *_options(found),
         "attributes:",
-        *_attributes(found.choices),
+        *_attributes(found),
     ]
     if found.tasks:
         names = attribute_names(found.choices)
@@ -256,10 +256,9 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
             yield f"{name}: {write_value(value)}"
 
 
-def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
-    names = attribute_names(choices)
-    # The first text serves as the title, so titles come first, those with the fewest gaps before others.
-    for choice in sorted(choices, key=lambda c: (not c.is_title, c.is_title and round(c.column.gaps, 2))):
+def _attributes(found: Examination) -> Iterator[str]:
+    names = attribute_names(found.choices)
+    for choice in sorted(found.choices, key=lambda choice: _place(choice, found.ids)):
         if choice.kind is None:
             continue
         column, name = choice.column.name, names[choice.column.name]
@@ -267,6 +266,12 @@ def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
         entry = {"name": name, "kind": choice.kind, **source, **choice.settings}
         unsure = f"; unsure: {choice.unsure}" if choice.unsure else ""
         yield f"  - {write_value(entry)}{_comment(choice.reason + unsure)}"
+
+
+def _place(choice: ChosenKind, ids: ItemIds) -> tuple[bool, bool, float]:
+    """Return what sorts attributes: the first text serves as title, so one that hardly an item lacks."""
+    gaps = round(choice.column.gaps, 2) if choice.is_title else 0
+    return choice.column.name != ids.described, not choice.is_title, gaps
 
 
 def _title_column(choices: list[ChosenKind]) -> str | None:

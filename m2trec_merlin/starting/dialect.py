@@ -14,7 +14,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.files.compressed import open_bytes
 from m2trec_merlin.readers.files.dialect import Dialect, usual_separator, wide_encoding_of
 from m2trec_merlin.readers.files.table_file import TableFile
@@ -114,11 +114,13 @@ def _separator(file: Path, text: str) -> str:
     sampled = lines[: min(_SAMPLE_LINES, max(len(lines) - 1, 2))]
     sample = "".join(line for line in sampled if len(line) < csv.field_size_limit())
     for mark in _LONG:
-        if len(counts := {line.count(mark) for line in sampled if line.strip()}) == 1 and counts != {0}:
+        if _separates(mark, [line for line in sampled if line.strip()]):
             what = f"its fields have {mark!r} between them; one character is read: write a tab in its place"
             raise DataError(str(file), [f"{file}: {what}, and the names of the columns in the first line"])
     scores = _scores(file, sample, csv.QUOTE_MINIMAL) or _scores(file, sample, csv.QUOTE_NONE)
     if not scores:
+        if problem := _sessions_in(sampled):
+            raise DataError(str(file), [f"{file}: {problem}"])
         for _ in TableFile(file).blocks():
             pass  # raises a better error if the file is not text at all
         raise DataError(
@@ -129,6 +131,34 @@ def _separator(file: Path, text: str) -> str:
             ],
         )
     return max(scores, key=lambda separator: scores[separator])
+
+
+def _separates(mark: str, lines: list[str]) -> bool:
+    """Tell whether several characters part each line alike, and not one of them that parts it further.
+
+    Where a column is empty, two separators stand side by side.
+    """
+    pairs = {line.count(mark) for line in lines}
+    if len(pairs) != 1 or pairs == {0}:
+        return False
+    for one in set(mark).intersection(_CANDIDATES):
+        singles = {line.count(one) for line in lines}
+        if len(singles) == 1 and max(singles) > max(pairs) * mark.count(one):
+            return False
+    return True
+
+
+def _sessions_in(lines: list[str]) -> str | None:
+    """Say that rows seem to hold whole sessions: one value, or several, of ever other numbers."""
+    rows = [text for line in lines if (text := line.strip().strip('"'))]
+    mark = max(_CANDIDATES, key=lambda one: sum(one in row for row in rows))
+    several = [row for row in rows if mark in row]
+    if len({row.count(mark) for row in rows}) < 3 or not len(rows) / 2 <= len(several) < len(rows):
+        return None
+    return (
+        f"a row seems to hold a whole session, such as {shorten(several[0], 60)!r}: events are wanted one a "
+        "row, with the session beside each, and the names of the columns in the first line"
+    )
 
 
 def _scores(file: Path, sample: str, quoting: Literal[0, 3]) -> dict[str, tuple[bool, bool, int]]:

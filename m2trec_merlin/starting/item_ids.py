@@ -13,14 +13,15 @@ import pandas as pd
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.measures import holds_amounts
 from m2trec_merlin.starting.names import speaks_of
 
 #: Subjects of names of columns whose numbers are hardly ids of items.
 _OTHERS = ("session", "user", "time", "place", "quantity")
 #: The most values that a name is compared with.
 _COMPARED = 1000
-#: Share of common values above which two columns hold the same ids.
-MET = 0.5
+#: Shares of common values: above the first, two columns hold the same ids; up to the second, by chance.
+MET, BY_CHANCE = 0.5, 0.02
 #: A column has about as many ids as another one if it has at least this share of them.
 _AS_MANY = 0.98
 
@@ -46,7 +47,7 @@ class ItemIds:
     @property
     def is_sure(self) -> bool:
         """Whether these are ids beyond coincidence."""
-        return self.are_unique and self.known > MET
+        return self.are_unique and (self.known > MET or self.clicked == self.described)
 
 
 def find_item_ids(events: Look, items: Look) -> ItemIds | None:
@@ -58,7 +59,7 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
     read = cache(items.ids)
     known = {c.name: KnownItems(read(c.name)) for c in unique or nearly}
     chosen: ItemIds | None = None
-    for tier in _tiers(events):
+    for tier in _tiers(events, items):
         # A few values may be ids by chance, while most values of a column in another tier are ids.
         if chosen is not None and (chosen.known > MET or speaks_of(chosen.clicked, "item")):
             break
@@ -113,15 +114,17 @@ def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterat
     is_item = speaks_of(clicked.name, "item")
     if is_item and clicked.name in items.columns and clicked.name not in known:
         return  # the column of the same name repeats its ids, so any other match is a coincidence
-    ids = normalise_ids(clicked.values).dropna()
+    ids, is_shared = normalise_ids(clicked.values).dropna(), _is_shared(clicked, items)
     for described, index in known.items():
         found = index.positions(ids)
         met, share = len(np.unique(found[found >= 0])), float((found >= 0).mean())
+        is_same = clicked.name.lower() == described.lower()
         is_strange = _groups(clicked.name) != _groups(described) or speaks_of(clicked.name, *_OTHERS)
-        if is_strange and not is_item and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
-            continue  # small numbers match ids by chance
-        score = met * share**2 * _trust(clicked.name, described)
-        if met:
+        is_told = is_item or (is_same and is_shared)
+        if is_strange and not is_told and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
+            continue  # small numbers are ids by chance
+        if met and (is_same or share > BY_CHANCE):
+            score = met * share**2 * _trust(clicked.name, described)
             yield score, ItemIds(clicked.name, described, share, True)
 
 
@@ -177,14 +180,26 @@ def _is_written_like(name: str, column: Column) -> bool:
     )
 
 
-def _tiers(events: Look) -> list[list[Column]]:
+def _tiers(events: Look, items: Look) -> list[list[Column]]:
     """Return the columns that may hold ids of items, grouped by their names, the likeliest first.
 
-    Numbers of sessions, positions and the like match ids by chance, so such columns are tried only if no
-    column is named like an item.
+    Numbers of sessions, positions and the like match ids by chance: they are considered only if no column
+    is named like an item. Amounts are never considered.
     """
     columns = [c for c in events.columns.values() if not c.is_list and not c.is_time and len(c.texts)]
+    columns = [c for c in columns if c.numbers is None or not holds_amounts(c)]
     named = [c for c in columns if speaks_of(c.name, "item")]
-    others = [c for c in columns if speaks_of(c.name, *_OTHERS)]
-    neutral = [c for c in columns if c not in named and c not in others]
-    return [named, neutral] if named else [neutral, others]
+    shared = [c for c in columns if c not in named and _is_shared(c, items)]
+    others = [c for c in columns if c not in shared and speaks_of(c.name, *_OTHERS)]
+    neutral = [c for c in columns if c not in named and c not in shared and c not in others]
+    return [[*named, *shared], neutral] if named else [shared, neutral, others]
+
+
+def _is_shared(column: Column, items: Look) -> bool:
+    """Tell whether a column that comes back is called as one of the items is, and as codes are: event_id."""
+    return (
+        column.name.lower() in (name.lower() for name in items.columns)
+        and speaks_of(column.name, "code")
+        and not speaks_of(column.name, "session", "user", "time")
+        and not column.is_unique
+    )

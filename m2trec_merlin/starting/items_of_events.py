@@ -10,6 +10,7 @@ import pandas as pd
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.first_rows import rows_saying_most
 from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.measures import holds_amounts
 from m2trec_merlin.starting.names import speaks_of
 
 #: The fewest repetitions of items needed to tell which columns belong to items.
@@ -17,23 +18,28 @@ _ENOUGH = 50
 #: A column belongs to items if rows agree with the first row of their item (0 is chance, 1 is always) to this
 #: degree, or numbers have this rank correlation with it. So prices, which change, do; quantities do not.
 _AGREES, _FOLLOWS = 0.7, 0.8
+#: Share of events with the most frequent name of their id, but for misspelt and new ones.
+_USUAL = 0.9
 
 
 def look_at_items(events: Look) -> Look:
     """Return a look at the items: one kept row per item, chosen as by the reader, with the ids first.
 
-    If items have no ids, as in many logs of baskets, their names serve as ids, without further columns.
+    If items have no ids, as in many logs of baskets, their names serve as ids.
 
     Raises:
         DataError: no column can be identified as ids or names of items.
     """
+    named = _named(events)
     found = [
         (speaks_of(ids.name, "item"), len(described), ids.distinct, ids.name, described)
         for ids in events.columns.values()
-        if _may_be_ids(ids) and (described := _described_by(ids, events))
+        if _may_be_ids(ids)
+        and not (named and _are_of_several(ids, named))
+        and (described := _described_by(ids, events))
     ]
-    if not found and (named := _named(events)):
-        found = [(True, 0, named.distinct, named.name, [])]
+    if not found and named:
+        found = [(True, 0, named.distinct, named.name, _described_by(named, events))]
     if not found:
         shown = ", ".join(map(repr, events.columns))
         problem = (
@@ -54,6 +60,7 @@ def _may_be_ids(column: Column) -> bool:
     return (
         not column.is_list
         and not column.is_time
+        and not holds_amounts(column)
         and speaks_of(column.name, "item", "code")
         and not speaks_of(column.name, "session", "user", "time")
         and column.distinct > 1
@@ -66,13 +73,22 @@ def _named(events: Look) -> Column | None:
     names = [
         column
         for column in events.columns.values()
-        if not (column.is_list or column.is_time or column.numbers is not None)
+        if not (column.is_list or column.is_time or column.numbers is not None or holds_amounts(column))
         and speaks_of(column.name, "item")
         and not speaks_of(column.name, "session", "user", "time", "code", "category", "event")
         and 1 < column.distinct <= len(column.texts) / 2
         and column.share(r".*[^\W\d_]{3}.*") > _AGREES
     ]
     return max(names, key=lambda column: column.distinct, default=None)
+
+
+def _are_of_several(ids: Column, named: Column) -> bool:
+    """Tell whether items of several names have one id, as those of a category do."""
+    if speaks_of(ids.name, "item") and speaks_of(ids.name, "code") and not speaks_of(ids.name, "category"):
+        return False  # an id of a product is one, also where its names are those of sizes or languages
+    pairs = pd.DataFrame({"id": ids.texts, "name": named.texts}).dropna().value_counts()
+    usual = pairs.groupby(level="id").max().sum() / max(pairs.sum(), 1)
+    return named.distinct > ids.distinct and bool(usual < _USUAL)
 
 
 def _described_by(ids: Column, events: Look) -> list[str]:

@@ -13,6 +13,8 @@ from m2trec_merlin.starting.names import speaks_of
 #: The most values of a category that the model learns to predict besides the next item.
 _MOST_VALUES = 5000
 _MOST_TASKS = 3
+#: A value that this share of items have, or more, is no task to predict.
+_NEARLY_ALL = 0.9
 #: Of the items with a value in the fuller of two columns, the share that must have values in both.
 _TWINS = 0.9
 
@@ -66,6 +68,7 @@ def choose_tasks(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
         and choice.column.gaps < 0.3
         and (choice.is_category or not choice.unsure)
         and not choice.names_items
+        and choice.column.counts.iloc[0] < _NEARLY_ALL * len(choice.column.texts)
         and choice.n_values < 0.3 * len(choice.column.values) * (1 - choice.column.gaps)
     ]
     named = [choice for choice in possible if choice.is_category]

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from m2trec_merlin.shares import percent
-from m2trec_merlin.starting.event_times import unnamed_times
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.places import are_places, places_differ, rise
 from m2trec_merlin.starting.sessions import Grouping
 from m2trec_merlin.starting.times import Times
 
 #: Share of events with the same time as the previous event above which times do not order the events.
 _TIED = 0.05
+_CUT = "the times by which sessions are cut"
+_LAST_FROM_FIRST = "times, which also tell the last sessions from the first"
 
 
 @dataclass(frozen=True)
@@ -46,32 +48,41 @@ def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[
 
 def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
     session = events.columns[grouping.column].values.iloc[: events.first]
-    ties = _ties(session, times[0].times.iloc[: events.first]) if times else 1.0
+    unread = taken | {grouping.column, *(each.column for each in times)}
+    columns = [column for name, column in events.columns.items() if name not in unread]
+    if not times:
+        for column in columns:
+            if are_places(column, session, None) and places_differ(column, session):
+                return Order(column.name, None, "counts the events of a session")
+        reason = "no column of times or positions: events stay in the order of the file"
+        return Order(None, None, reason, unsure=True)
+    ties, others = _ties(session, times[0].times.iloc[: events.first]), _others(times)
+    if ties > _TIED:
+        place = next((column for column in columns if are_places(column, session, times[0])), None)
+        return _of_tied(times[0], ties, place, session, grouping, others)
+    reason = _LAST_FROM_FIRST if grouping.gap is None else _CUT
+    return Order(times[0].column, times[0], reason + others, unsure=bool(others))
+
+
+def _of_tied(
+    times: Times, ties: float, place: Column | None, session: pd.Series, grouping: Grouping, others: str
+) -> Order:
+    """Return what orders the events of sessions where many have one time: places, if some are known."""
     same = f"{percent(ties)} of events have the time of the one before"
-    others = _others(times)
+    stay = f"{same}, and stay in the order of the file"
     if grouping.gap is not None:
-        reason, are_tied = "the times by which sessions are cut", ties > _TIED
-        reason += f"; {same}, and stay in the order of the file" if are_tied else ""
-        return Order(times[0].column, times[0], reason + others, unsure=are_tied or bool(others))
-    if ties <= _TIED:
-        reason = "times, which also tell the last sessions from the first"
-        return Order(times[0].column, times[0], reason + others, unsure=bool(others))
-    for column in events.columns.values():
-        if column.name not in taken | {grouping.column} and _are_places(column, session):
-            if times and _rise(column, session):
-                reason = f"times; {same}, and stay in the order of the file, which is that of '{column.name}'"
-                return Order(times[0].column, times[0], reason)
-            reason = "counts the events of a session"
-            if not times:
-                return Order(column.name, None, reason)
-            reason += (
-                f"; by '{times[0].column}', {same}. Sessions are not split by these times: for that, sort "
-            )
-            reason += f"the file by '{times[0].column}' and '{column.name}', and set order: {times[0].column}"
-            return Order(column.name, None, reason, unsure=True)
-    if times:
-        return Order(times[0].column, times[0], f"{same}, and stay in the order of the file", unsure=True)
-    return Order(None, None, "no column of times or positions: events stay in the order of the file", True)
+        stay = f"{_CUT}; {stay}"
+    if place is None:
+        return Order(times.column, times, stay + others, unsure=True)
+    if rise(place, session, times):
+        reason = f"{stay}, which is that of '{place.name}'"
+        return Order(times.column, times, reason + others, unsure=bool(others))
+    sort = f"sort the file by '{times.column}' and '{place.name}'"
+    if grouping.gap is not None or not places_differ(place, session):
+        return Order(times.column, times, f"{stay}: {sort}{others}", unsure=True)
+    reason = f"counts the events of a session; by '{times.column}', {same}. Sessions are not split by these "
+    reason += f"times: for that, {sort}, and set order: {times.column}"
+    return Order(place.name, None, reason, unsure=True)
 
 
 def _others(times: list[Times]) -> str:
@@ -86,24 +97,3 @@ def _ties(session: pd.Series, times: pd.Series) -> float:
     table = pd.DataFrame({"session": session, "time": times}).dropna().sort_values(["session", "time"])
     same = table["session"] == table["session"].shift()
     return float((table["time"] == table["time"].shift())[same].mean()) if same.any() else 0.0
-
-
-def _places(column: Column, session: pd.Series) -> pd.DataFrame:
-    numbers = pd.Series(column.whole_numbers, column.texts.index)
-    return pd.DataFrame({"session": session, "place": numbers}).dropna()
-
-
-def _rise(column: Column, session: pd.Series) -> bool:
-    """Tell whether positions rise from row to row within each session."""
-    return bool(_places(column, session).groupby("session")["place"].is_monotonic_increasing.all())
-
-
-def _are_places(column: Column, session: pd.Series) -> bool:
-    """Tell whether a column holds positions: counts from 0 or 1 in each session, or is named so."""
-    if column.whole_numbers is None or column.gaps or unnamed_times(column, set()) is not None:
-        return False
-    table = _places(column, session)
-    groups = table.groupby("session")["place"]
-    counted = (groups.min() <= 1) & (groups.max() - groups.min() + 1 == groups.size())
-    distinct = not table.duplicated().any()
-    return bool(distinct and (counted.mean() > 0.7 or speaks_of(column.name, "place")))

@@ -8,24 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data import prepare_data, summarise_data
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.readers.files.missing import explain_missing
-from m2trec_merlin.starting.choice import ChosenKind
+from m2trec_merlin.starting.attributes import choose_attributes
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
 from m2trec_merlin.starting.event_times import find_times
 from m2trec_merlin.starting.hindsight import counts_of_events
 from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, without_header
 from m2trec_merlin.starting.items_of_events import look_at_items
-from m2trec_merlin.starting.kinds import choose_kind
-from m2trec_merlin.starting.levels import choose_tasks, without_twins
+from m2trec_merlin.starting.levels import choose_tasks
 from m2trec_merlin.starting.listing import find_listing
-from m2trec_merlin.starting.look import Column, Look, look_at
+from m2trec_merlin.starting.look import Look, look_at
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.order import find_order
 from m2trec_merlin.starting.sessions import find_grouping, find_split, nearly_splits
@@ -173,17 +171,7 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     if times and (apart := apart_from(times[0], one.columns.values())):
         unsure.append(apart)
     grouping = find_grouping(one, times, taken | several.keys())
-    choices = without_twins(
-        [
-            _choose(column, other.columns[ids.described])
-            for name, column in other.columns.items()
-            if name != ids.described
-        ]
-    )
-    if not choices and one.file is other.file:
-        choices = [
-            ChosenKind(other.columns[ids.described], "text", "names of the items, and their ids as well")
-        ]
+    choices = choose_attributes(other, ids.described)
     unsure += counts_of_events(choices, other.columns[ids.described], one.columns[ids.clicked])
     if not any(choice.kind for choice in choices):
         reasons = "; ".join(f"'{c.column.name}': {c.reason}" for c in choices) or "there is no other column"
@@ -204,13 +192,6 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
         listed,
         unsure,
     )
-
-
-def _choose(column: Column, ids: Column) -> ChosenKind:
-    if column.name == ITEM_ID:
-        reason = f"is called as ids are here, which '{ids.name}' holds: rename it to use it"
-        return ChosenKind(column, None, reason)
-    return choose_kind(column, ids)
 
 
 def _both(ask: Callable[[Path], T], events: Path, items: Path) -> tuple[T, T]:
@@ -274,7 +255,10 @@ def _try(config: Config, output: Path) -> str:
             # The first line names the temporary folder, which will be gone.
             return "\n".join(["Sessions", *tried.splitlines()[1:]])
         except DataError as error:
-            where = f"{output} is written, but the tables need to be mended first: {error.source}"
+            where = (
+                f"{output} is written, but the data step refuses it: change it, or mend the tables and run "
+            )
+            where += f"this again with --force: {error.source}"
             raise DataError(where, error.problems) from None
         except ArtifactError as error:
             # The temporary folder is not configured, so the configuration may still be fine.

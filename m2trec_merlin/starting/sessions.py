@@ -14,7 +14,9 @@ from m2trec_merlin.readers.user_sessions import may_be_many
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.event_times import names_users
 from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.measures import holds_amounts
 from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.places import counts_events
 from m2trec_merlin.starting.times import Times
 
 #: Pauses that may end a session. The first is chosen that leaves enough events in sessions.
@@ -84,11 +86,12 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     taken = taken | {each.column for each in times}
     groups = [c for name, c in events.columns.items() if name not in taken and _groups(c, events.first)]
     # Names like those of sessions, such as "order", also occur in names of amounts and times.
-    groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
+    groups = [c for c in groups if not holds_amounts(c) and not _tells_time(c)]
     users = [c for c in groups if names_users(c)]
     # Addresses do not identify users: many share one, and a user may have several.
     users = [c for c in users if c.share(_ADDRESS) < _ENOUGH] or users
     named = [c for c in groups if speaks_of(c.name, "session")]
+    named = [c for c in named if not _counts_within(c, users, named, times, events.first)]
     again = {c.name: other for c in named if (other := _begins_again_in(c, users, events.first))}
     sessions = [c for c in named if c.name not in again]
     if sessions:
@@ -143,6 +146,16 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
 
 
+def _counts_within(
+    column: Column, users: list[Column], named: list[Column], times: list[Times], first: int
+) -> bool:
+    """Tell whether a column counts the events of each user or session, as the order of clicks does."""
+    # Of a table of orders and lines, the orders count the first lines as well.
+    sessions = [other for other in named if other.distinct > column.distinct]
+    earliest = next(iter(times), None)
+    return any(counts_events(column, c.values.iloc[:first], earliest) for c in [*users, *sessions])
+
+
 def _begins_again_in(column: Column, others: list[Column], first: int) -> str | None:
     """Return a column for each of whose values the numbers of sessions start again, or None."""
     return next((other.name for other in others if _share_of_several(column, other, first) > 0.5), None)
@@ -168,14 +181,6 @@ def _values_of_each(one: Column, other: Column, first: int) -> SeriesGroupBy:
 
 def _write_both(name: str, other: str) -> str:
     return f"'{name}' begins again within each '{other}': write both into one column"
-
-
-def _measures(column: Column) -> bool:
-    """Tell whether a column holds amounts: numbers that are named so, or have fractions."""
-    if column.numbers is None:
-        return False
-    # Google Analytics identifies users by two numbers joined by a point.
-    return speaks_of(column.name, "quantity") or (column.whole_numbers is None and not names_users(column))
 
 
 def _tells_time(column: Column) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
-from m2trec_merlin.starting.item_ids import MET
+from m2trec_merlin.shares import percent
+from m2trec_merlin.starting.item_ids import BY_CHANCE, MET
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.several import rows_of_several
@@ -45,6 +46,10 @@ def _reasons(events: Look, items: Look) -> Iterator[str]:
                     "holds one property of an item, give each property a column (pivot_table in pandas)"
                 )
                 break  # the ids match here, so no other column needs to be compared
+            elif (
+                found.any() and found.mean() <= BY_CHANCE and column.is_unique and clicked.name != column.name
+            ):
+                yield f"{pair} meet in {percent(found.mean())} of events, as numbers do by chance"
             elif not found.any() and (near := explain_unknown(ids.iloc[:_COMPARED], known.ids)):
                 yield f"{pair} are written otherwise: {near}"
 

@@ -268,7 +268,8 @@ def test_the_mixture_is_chosen_where_it_was_not_and_only_then(shop: Shop) -> Non
     assert mixture_weights(shop.run) == Weights(**FixedMixture().weights())
     assert said not in shop.says("tune") + shop.says("evaluate")
     shutil.rmtree(shop.run.mixture)
-    assert said in shop.says("evaluate")
+    told = shop.says("evaluate")
+    assert said in told and "mixture chosen" not in told, "nothing was chosen"
     assert "M2TRec mixed: " in shop.says("evaluate", "serving.mixture={kind: fixed, by_id: 3}")
     alone = "serving.mixture.kind=off"
     assert "M2TRec mixed" not in shop.says("evaluate", alone)

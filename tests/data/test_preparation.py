@@ -277,6 +277,24 @@ def test_bad_data_leave_an_earlier_result_alone(
     assert [p.name for p in directory.parent.iterdir()] == ["data"]
 
 
+def test_what_left_hardly_a_session_goes_before_its_splits(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    """As in a sample of purchases beside another sample of the articles."""
+    unknown = events["session_id"] == 3
+    config = make_config(
+        events.assign(item_id=events["item_id"].where(~unknown, 77)),
+        items,
+        options={"drop_unknown_items": True},
+    )
+    with pytest.raises(DataError) as refused:
+        prepare_data(config)
+    first, second = refused.value.problems
+    assert first.startswith(f"{unknown.sum()} events left out: their items are not in items.csv, such as 77")
+    assert first.endswith("; 2 sessions are left to split")
+    assert second.startswith("no session is left for 'test' after splitting by modulus")
+
+
 def test_an_empty_validation_split_says_what_to_do(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:

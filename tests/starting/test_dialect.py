@@ -84,6 +84,20 @@ def test_files_that_are_no_tables(tmp_path: Path, text: str, message: str) -> No
         writing_of(write(tmp_path / "a.csv", text))
 
 
+@pytest.mark.parametrize(("head", "mark"), [("items\n", '"'), ("", "")], ids=["quoted", "plain"])
+def test_a_basket_a_row_is_told(tmp_path: Path, head: str, mark: str) -> None:
+    baskets = ["citrus fruit,margarine,ready soups", "whole milk", "yogurt,coffee", "curd,ham,tea,rum"]
+    path = write(tmp_path / "baskets.csv", head + "".join(f"{mark}{basket}{mark}\n" for basket in baskets))
+    with pytest.raises(DataError, match="a row seems to hold a whole session, such as 'citrus fruit,marg"):
+        writing_of(path)
+
+
+def test_commas_that_nothing_quotes_are_no_baskets(tmp_path: Path) -> None:
+    rows = ["id,name", *(f"{n},a lamp{', old' * (n % 4)}" for n in range(9))]
+    with pytest.raises(DataError, match="do not have the 2 fields of the header"):
+        writing_of(write(tmp_path / "items.csv", "\n".join(rows)))
+
+
 def test_wide_characters_without_any_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is empty"):
         writing_of(write(tmp_path / "a.csv", "\n\n", "utf-16"))
@@ -114,3 +128,12 @@ def test_several_characters_between_fields_are_told(tmp_path: Path, mark: str) -
     path.write_text("\n".join(mark.join(row) for row in rows), encoding="utf-8")
     with pytest.raises(DataError, match=re.escape(f"its fields have {mark!r} between them")):
         writing_of(path)
+
+
+@pytest.mark.parametrize("mark", ["|", ";", "\t", "~"])
+def test_an_empty_column_lies_between_two_separators(tmp_path: Path, mark: str) -> None:
+    """As the second date of the films of MovieLens, which none has."""
+    rows = [("id", "title", "", "url"), *((str(n), f"Film {n}, the", "", f"f{n}.org") for n in range(9))]
+    path = tmp_path / "films.csv"
+    path.write_text("\n".join(mark.join(row) for row in rows), encoding="utf-8")
+    assert writing_of(path).dialect.separator == mark

@@ -141,3 +141,36 @@ def test_rows_of_a_history_are_no_items(look: LookAt) -> None:
     clicks = look(pd.DataFrame({"product_id": RANDOM.integers(1, 301, size=2000)}), "clicks")
     found = find_item_ids(clicks, look(history, "items"))
     assert found is not None and found.described == "product" and not found.are_unique
+
+
+def test_what_both_tables_call_by_one_name_goes_before_amounts_that_meet_it(look: LookAt) -> None:
+    """A quarter of the tickets are for events that the table knows; a few sums are numbers of events, too."""
+    numbers = RANDOM.integers(1_000, 9_000, size=2000)
+    tickets = {"order_id": range(2000), "user_id": np.arange(2000) // 3, "event_id": numbers}
+    orders = look(pd.DataFrame({**tickets, "total": numbers / 4}), "orders")
+    shows = look(pd.DataFrame({"event_id": range(1_000, 3_000), "venue": [f"v{i}" for i in range(2000)]}))
+    found = find_item_ids(orders, shows)
+    assert found is not None and (found.clicked, found.described) == ("event_id", "event_id")
+    assert 0.2 < found.known < 0.3
+
+
+def test_amounts_are_no_ids_of_items(look: LookAt) -> None:
+    paid = look(pd.DataFrame({"total": [5.0, 7.5, 9.0, 11.0] * 20, "price": [1, 2, 3, 4] * 20}), "paid")
+    items = look(pd.DataFrame({"id": range(1, 20), "price": range(1, 20)}), "items")
+    assert find_item_ids(paid, items) is None
+
+
+@pytest.mark.parametrize(("described", "are_ids"), [("order_id", False), ("product_id", True)])
+def test_a_few_numbers_that_meet_are_ids_under_one_name_alone(
+    look: LookAt, described: str, are_ids: bool
+) -> None:
+    bought = pd.DataFrame({"order_id": np.arange(1000) // 5 + 90_000, "product_id": np.arange(1000) // 2})
+    other = look(pd.DataFrame({described: range(495, 2000), "day": 1}), "other")
+    found = find_item_ids(look(bought, "bought"), other)
+    assert (found is not None) is are_ids and (found is None or found.known == 0.01)
+
+
+def test_numbers_of_users_and_orders_in_both_tables_are_no_items(look: LookAt) -> None:
+    orders = {"order_number": np.arange(600) // 3, "dish": ["soup", "rice", "cake"] * 200}
+    table = look(pd.DataFrame({"order_number": range(900), "table": [f"t{i % 9}" for i in range(900)]}))
+    assert find_item_ids(look(pd.DataFrame(orders), "orders"), table) is None

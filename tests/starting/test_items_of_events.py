@@ -57,14 +57,45 @@ def test_of_several_ids_that_of_items_is_taken(tmp_path: Path) -> None:
     assert list(found.columns) == ["product_id", "category_id", "category_name"]
 
 
+NAMED = [f"{['red', 'old'][i % 2]} mug {i}" for i in ITEM]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Product Price", 10 + ITEM // 2),  # two items at each price
+        ("Price", 10.5 + ITEM // 2),
+        ("Product Line", [f"line{i % 7}" for i in ITEM]),
+        ("Item Category Code", ITEM % 7),
+    ],
+)
+def test_what_several_items_share_is_no_id(tmp_path: Path, name: str, values: object) -> None:
+    """As in a log of orders that tells items by their names: each name is an item."""
+    order = np.arange(N_ROWS) // 4
+    found = described(tmp_path, **{"Order Number": order, "Product": NAMED, name: values})
+    assert next(iter(found.columns)) == "Product" and found.rows == N_ITEMS
+
+
+@pytest.mark.parametrize("name", ["product_id", "stockcode"])
+def test_ids_stay_where_some_items_have_several_names(tmp_path: Path, name: str) -> None:
+    """Names of languages are of one item, and so are those that somebody misspelt."""
+    languages = [f"{name} in {['English', 'German'][n % 2]}" for n, name in enumerate(NAMED)]
+    misspelt = [f"{name} {n}" if n % 20 == 0 else name for n, name in enumerate(NAMED)]
+    colour = [["red", "blue", "green"][i % 3] for i in ITEM]
+    names = languages if name == "product_id" else misspelt
+    found = described(tmp_path, **{name: 1000 + ITEM, "product name": names, "colour": colour})
+    assert next(iter(found.columns)) == name and found.rows == N_ITEMS
+
+
 @pytest.mark.parametrize(
     "columns",
     [
         {"visitor": ITEM % 9, "itemid": ITEM, "event": ["view", "cart"] * (N_ROWS // 2)},
         {"a": ITEM, "b": [f"title {i}" for i in ITEM]},
+        {"order": ITEM % 9, "Item Size": [["small", "large"][i % 2] for i in ITEM]},
         {"item": np.arange(N_ROWS), "title": [f"title {i}" for i in range(N_ROWS)]},
     ],
-    ids=["nothing belongs to items", "names say nothing", "no item comes back"],
+    ids=["nothing belongs to items", "names say nothing", "sizes name nothing", "no item comes back"],
 )
 def test_a_table_that_does_not_say_it_is_refused(tmp_path: Path, columns: dict[str, object]) -> None:
     with pytest.raises(DataError, match="a table of the items is needed beside it") as refused:

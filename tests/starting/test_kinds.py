@@ -38,6 +38,8 @@ LEFT_OUT = {
     "ean": ([f"40063813{i:05d}" for i in range(N)], "of its own for each item"),
     "ean_zero": ([f"00063813{i:05d}" for i in range(N)], "a code of its own for each item"),
     "number": (list(range(N)), "a number of its own for each item"),
+    "isbn13": ([9_780_439_023_480.0 + max(i, 20) for i in range(N)], "of its own for each item"),
+    "reference": ([4_006_381_300_000 + max(i, 1) for i in range(N)], "a number of its own for each item"),
     "guid": ([f"{i:08x}-{i * 7919:08x}" for i in range(N)], "a code of its own"),
     "slug": ([f"{WORDS[i % 10]}-{WORDS[i // 10 % 10]}-{i}" for i in range(N)], "a code of its own"),
     "image": ([f"https://cdn.example.org/{i}.jpg" for i in range(N)], "addresses of pages or files"),
@@ -103,6 +105,9 @@ KINDS = {
     "brand": (drawn([f"{a}{b}" for a in WORDS for b in WORDS]), "categorical", {}),
     "brand_id": (drawn(list(range(1000, 1090))), "categorical", {}),
     "categoryId": (list(map(str, drawn(list(range(300))))), "categorical", {}),
+    "EAN13": (drawn([4_006_381_300_000 + i for i in range(90)]), "categorical", {}),
+    "reference": (drawn([4_006_381_300_000 + i for i in range(90)]), "categorical", {}),
+    "barcode": (drawn(list(range(90))), "categorical", {}),
     "zip": (drawn(["01099", "10115", "80331"]), "categorical", {}),
     "colour": (drawn([*WORDS[:3], None]), "categorical", {}),
     "new": (drawn([True, False]), "categorical", {}),
@@ -248,6 +253,13 @@ def test_what_is_known_of_other_items_is_no_twin() -> None:
 def test_lists_are_no_twins() -> None:
     lists = choose("tags", drawn([["a"], ["b", "a"]]))
     assert [c.kind for c in without_twins([lists, lists])] == ["multi_categorical"] * 2
+
+
+def test_what_nearly_all_items_have_is_no_task() -> None:
+    """A model that always says "English" would be right."""
+    languages = category("language_level", ["eng" if i % 20 else ["fr", "de"][i % 3 % 2] for i in range(N)])
+    mixed = category("genre", ["drama" if i % 5 else ["fun", "war"][i % 3 % 2] for i in range(N)])
+    assert choose_tasks([languages, mixed]) == [mixed] and choose_tasks([languages]) == []
 
 
 def test_what_is_often_missing_or_as_good_as_an_id_is_no_task() -> None:

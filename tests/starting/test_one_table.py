@@ -63,3 +63,40 @@ def test_items_may_be_told_by_their_names_alone(tmp_path: Path, name: str) -> No
     assert written["data"]["columns"]["item_id"] == name
     assert written["attributes"] == [{"name": name, "kind": "text"}]
     assert done.found.looked_at()[1] == f"3 items by '{name}' in these rows"
+
+
+@pytest.mark.parametrize("between", [" ", "_"], ids=["words", "one word"])
+def test_what_follows_from_the_name_of_an_item_is_the_item_s(tmp_path: Path, between: str) -> None:
+    """As in AdventureWorks: orders name products, and say of each what it is and what it costs."""
+    names = [f"{kind}{between}{size}" for kind in ("Helmet", "Jersey", "Tube") for size in ("Small", "Large")]
+    bought = [basket * basket % 7 % 6 for basket in range(300)]
+    kinds, prices = [names[n].split(between)[0] for n in bought], [9.99 + 5 * n for n in bought]
+    rows = {"Order": [n // 3 for n in range(300)], "Category": kinds, "Product": [names[n] for n in bought]}
+    pd.DataFrame({**rows, "UnitPrice": prices}).to_csv(tmp_path / "orders.csv", index=False)
+    done = start(tmp_path / "orders.csv", None, tmp_path / "shop.yaml")
+    written = settings(tmp_path / "shop.yaml")
+    assert [(entry["name"], entry["kind"]) for entry in written["attributes"]] == [
+        ("Product", "text"),
+        ("Category", "categorical"),
+        ("UnitPrice", "numeric"),
+    ]
+    assert not any("event is its session" in line for line in done.found.left_out())
+
+
+@pytest.mark.parametrize("called", ["pizza_id", "item_id"])
+def test_a_table_of_the_items_may_name_them_alone(tmp_path: Path, called: str) -> None:
+    """A configuration takes no attribute from a column called item_id."""
+    names = [f"{word}_{size}" for word in ("hawaiian", "veggie", "greek") for size in ("small", "large")]
+    menu = pd.DataFrame({called: names, "price": [5.5, 7, 6, 8, 6.5, 9]})
+    menu.to_csv(tmp_path / "menu.csv", index=False)
+    orders = pd.DataFrame({"order": [n // 3 for n in range(90)], called: names * 15})
+    orders.to_csv(tmp_path / "orders.csv", index=False)
+    done = start(tmp_path / "orders.csv", tmp_path / "menu.csv", tmp_path / "shop.yaml")
+    kinds = {entry["name"]: entry["kind"] for entry in settings(tmp_path / "shop.yaml")["attributes"]}
+    if called == "item_id":
+        assert kinds == {"price": "numeric"}
+        assert any("'item_id': names of the items" in line for line in done.found.left_out())
+    else:
+        assert kinds == {"pizza_id": "text", "price": "numeric"}
+        items = pd.read_parquet(prepare_data(load_config(tmp_path / "shop.yaml")) / "items.parquet")
+        assert items["pizza_id"].tolist() == items["item_id"].tolist() == names

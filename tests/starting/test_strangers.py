@@ -37,3 +37,10 @@ def test_how_ids_are_written_and_rows_of_an_item_are_named(
     clicks = look(pd.DataFrame({"sku": clicked, "n": range(40)}), "clicks")
     items = look(pd.DataFrame({"sku": described, "name": "lamp"}), "items")
     assert reason in explain_strangers(clicks, items)
+
+
+def test_a_few_numbers_that_meet_are_told(look: LookAt) -> None:
+    bought = look(pd.DataFrame({"product_id": range(1000)}), "bought")
+    orders = look(pd.DataFrame({"order_id": range(995, 3000), "user": 1}), "orders")
+    told = "'product_id' and 'order_id' meet in 0.5 % of events, as numbers do by chance."
+    assert told in explain_strangers(bought, orders)

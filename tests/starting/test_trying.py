@@ -10,6 +10,7 @@ import pytest
 
 from m2trec_merlin.artifacts import writing
 from m2trec_merlin.config import load_config
+from m2trec_merlin.errors import ConfigError, DataError
 from m2trec_merlin.starting import run
 from tests.starting.test_run import clicks, products
 
@@ -27,3 +28,24 @@ def test_no_room_to_try_it_leaves_what_is_written(tmp_path: Path, monkeypatch: p
     assert done.tried is not None and "work_dir" not in done.tried
     assert done.tried.endswith("(TMPDIR): No space left on device")
     assert load_config(tmp_path / "shop.yaml") == done.config
+
+
+def test_a_draft_that_is_refused_stays_and_says_how_it_is_replaced(tmp_path: Path) -> None:
+    table, output = products(), tmp_path / "shop.yaml"
+    clicks().to_csv(tmp_path / "clicks.csv", index=False)
+
+    def draft(force: bool = False) -> run.Started:
+        table.to_csv(tmp_path / "products.csv", index=False)
+        return run.start(tmp_path / "clicks.csv", tmp_path / "products.csv", output, force)
+
+    table.loc[5, "sku"] = "P-000"
+    with pytest.raises(DataError) as caught:
+        draft()
+    told = "shop.yaml is written, but the data step refuses it: change it, or mend the tables and run this"
+    assert f"{told} again with --force: " in str(caught.value)
+    assert "repeats the id of an earlier row in 1 row: row 6 ('P-000')" in str(caught.value)
+    assert load_config(output).name == "shop"
+    table = products()
+    with pytest.raises(ConfigError, match="is there already: --force replaces it"):
+        draft()
+    assert draft(force=True).tried

@@ -21,7 +21,12 @@ _NOTABLE = 0.02
 
 def find(statistics: DataStatistics) -> list[str]:
     """Return five to eight sentences: the most important ones, in the order of the report."""
-    found = [(weight, text[0].upper() + text[1:]) for weight, text in _candidates(statistics)]
+    # Notices may begin with the name of a file, and stand elsewhere as they are.
+    notices = {f"{notice}." for notice in statistics.notices}
+    found = [
+        (weight, text if text in notices else text[0].upper() + text[1:])
+        for weight, text in _candidates(statistics)
+    ]
     by_weight = sorted(range(len(found)), key=lambda i: -found[i][0])[:_MOST]
     worth = [i for i in by_weight if found[i][0] >= _NOTABLE]
     return [found[i][1] for i in sorted(worth if len(worth) >= 5 else by_weight[:5])]

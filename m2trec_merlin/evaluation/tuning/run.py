@@ -132,7 +132,8 @@ def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Pr
             atomic_write(folder / "frontier.svg", plot_frontier(choice.frontier, points))
         seconds = round(time.perf_counter() - started, 1)
         write_manifest(folder, "tune", inputs, seconds=seconds, prefixes=choice.prefixes)
-    progress.say(f"mixture chosen on validation in {seconds} seconds: {describe(choice.weights)}")
+    if choice.frontier:
+        progress.say(f"mixture chosen on validation in {seconds} seconds: {describe(choice.weights)}")
 
 
 def describe(weights: Weights) -> str:
@@ -147,11 +148,11 @@ def _choose_for(
     evaluation, seed = run.config.evaluation, run.config.seed
     prefixes, parts = draw(valid, catalogue, settings.prefixes, evaluation.sparse_below, seed)
     if len(prefixes) < ENOUGH:
+        default = Point(Weights(**FixedMixture().weights()), 0.0, 0.0, None, None)
         progress.say(
             f"{len(prefixes)} validation prefixes are too few to choose a mixture on: the default one "
-            f"is taken; {ENOUGH} are enough"
+            f"is taken ({describe(default.weights)}); {ENOUGH} are enough"
         )
-        default = Point(Weights(**FixedMixture().weights()), 0.0, 0.0, None, None)
         model = Point(Weights(), 0.0, 0.0, None, None)
         return Choice(default, model, [], parts.sizes(), None, default.weights)
     known = known_before(run, catalogue, "valid")

@@ -108,6 +108,13 @@ def test_sessions_that_go_on_while_later_ones_begin_are_told(
     assert "Sessions of valid go on during 33 % of the time of test" in found
 
 
+def test_the_name_of_a_file_stays_as_it_is(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    found = find(statistics(make_config(events, items.assign(title=["?", *items["title"][1:]]))))
+    assert any(text.startswith("items.csv, column 'title': 1 items have '?'") for text in found)
+
+
 def test_events_of_unknown_items_that_are_left_out_are_told(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:
