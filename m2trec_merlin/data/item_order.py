@@ -1,4 +1,4 @@
-"""Whether events stand in the order of their items, which is hardly the order in which they happened.
+"""Sessions whose events are sorted by item, which is hardly the order in which they happened.
 
 Shape legend: N items.
 """
@@ -17,13 +17,13 @@ _ENOUGH, _SORTED = 200, 0.95
 
 
 class ItemOrder:
-    """Counts how often an item is followed by one that sorts behind it, chunk by chunk.
+    """Counts how often an item is followed by one that sorts after it, chunk by chunk.
 
     Events at different times are not counted, as their order is known.
 
     Args:
-        items: the canonical items table.
-        known: its ids.
+        items: the canonical items table, or some of its columns.
+        known: the ids of these items.
     """
 
     def __init__(self, items: pd.DataFrame, known: KnownItems) -> None:
@@ -32,7 +32,7 @@ class ItemOrder:
         self._counts = {name: np.zeros(2, np.int64) for name in self._ranks}
 
     def add(self, events: pd.DataFrame) -> None:
-        """Take canonical events of whole sessions."""
+        """Count the events of whole sessions, in canonical form and order."""
         items = self._known.positions(events[ITEM_ID])
         pairs = events[POSITION].to_numpy()[1:] > 0
         if TIMESTAMP in events:
@@ -44,11 +44,11 @@ class ItemOrder:
             is_known = (ranks[after] >= 0) & (ranks[before] >= 0)
             self._counts[name] += np.array([(steps > 0)[is_known].sum(), (steps < 0)[is_known].sum()])
 
-    def notices(self, column: str) -> list[str]:
-        """Say by which column the items of sessions are sorted; nothing if they are by none.
+    def sorted_by(self, column: str) -> str | None:
+        """Return by which column the items of sessions are sorted, and how; None if they are not.
 
         Args:
-            column: what the interactions call the items.
+            column: the name of the column of items in the interactions.
         """
         shares = {
             name: float(counts.max() / counts.sum())
@@ -56,14 +56,22 @@ class ItemOrder:
             if counts.sum() >= _ENOUGH
         }
         if not shares or max(shares.values()) < _SORTED:
-            return []
+            return None
         name = max(shares, key=lambda each: shares[each])
-        by = column if name == ITEM_ID else name
+        return (
+            f"sessions are sorted by '{column if name == ITEM_ID else name}': where no time tells events "
+            f"apart, {percent(shares[name])} of changes go "
+            f"{'up' if np.argmax(self._counts[name]) == 0 else 'down'}"
+        )
+
+    def notices(self, column: str) -> list[str]:
+        """Return a warning if sessions are sorted by their items; see `sorted_by`."""
+        if (found := self.sorted_by(column)) is None:
+            return []
         return [
-            f"sessions are sorted by '{by}': where no time tells events apart, {percent(shares[name])} of "
-            f"changes go {'up' if np.argmax(self._counts[name]) == 0 else 'down'}. A model learns that, and "
-            "results look better than they are. If the table was written so, set data.options.shuffle: true, "
-            "and name a column in data.columns.order only if it holds times"
+            f"{found}. A model learns that, and results look better than they are. If the table was written "
+            "so, set data.options.shuffle: true, and name a column in data.columns.order only if it holds "
+            "times"
         ]
 
 

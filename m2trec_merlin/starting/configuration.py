@@ -244,6 +244,8 @@ def _options(found: Examination) -> Iterator[str]:
     if found.unknown:
         share = _comment(f"{percent(found.unknown)} of events name no known item")
         options.append(f"    drop_unknown_items: true{share}")
+    if found.order.shuffle:
+        options.append("    shuffle: true  # what orders them says nothing of the order of events")
     if options:
         yield "  options:"
         yield from options

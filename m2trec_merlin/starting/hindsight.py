@@ -25,7 +25,8 @@ def counts_of_events(choices: Iterable[ChosenKind], described: Column, clicked: 
     """
     events = described.texts.map(clicked.counts).fillna(0)
     for choice in choices:
-        numbers = choice.column.numbers if choice.kind == "numeric" else None
+        # Small counts repeat, and so may pass for codes.
+        numbers = choice.column.numbers if choice.kind is not None else None
         if numbers is None:
             continue
         known = pd.DataFrame(

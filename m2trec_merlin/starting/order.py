@@ -28,12 +28,14 @@ class Order:
         times: the times in the column, if it holds times.
         reason: the reason for the choice.
         unsure: whether a person should check it.
+        shuffle: whether events that the column does not tell apart are to be shuffled.
     """
 
     column: str | None
     times: Times | None
     reason: str
     unsure: bool = False
+    shuffle: bool = False
 
 
 def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:

@@ -28,6 +28,7 @@ from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.order import find_order
 from m2trec_merlin.starting.sessions import find_grouping, find_split, nearly_splits
 from m2trec_merlin.starting.several import rows_of_several
+from m2trec_merlin.starting.sorted_sessions import shuffled_if_sorted
 from m2trec_merlin.starting.strangers import explain_strangers
 from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
 
@@ -178,6 +179,7 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
         problem = f"{other.path}: nothing describes the items in '{ids.described}': {reasons}"
         raise DataError(str(other.path), [problem])
     order = find_order(one, times, grouping, taken)
+    order = shuffled_if_sorted(order, one, other, ids, grouping, choices)
     listed = find_listing(choices, other.columns[ids.described], one.columns[ids.clicked], order.times)
     return Examination(
         one,

@@ -25,12 +25,13 @@ CLICKED = Column("sku", pd.Series(np.repeat(IDS.values.to_numpy(), EVENTS)))
         ("ratings_count", EVENTS * 7.3 + RANDOM.integers(3, size=300), True),
         ("price", RANDOM.lognormal(size=300), False),
         ("sales_rank", 1e6 / EVENTS, True),
+        ("n_sold", np.minimum(EVENTS, 9), True),
         ("ratings_count", np.where(np.arange(300) < 20, EVENTS + 0.5, np.nan), False),
     ],
 )
 def test_numbers_that_follow_the_events(name: str, values: np.ndarray, is_told: bool) -> None:
     choice = choose_kind(Column(name, pd.Series(values)), IDS)
-    assert choice.kind == "numeric"
+    assert choice.kind == ("categorical" if name == "n_sold" else "numeric")
     told = "".join(counts_of_events([choice], IDS, CLICKED))
     assert told.startswith(f"'{name}' follows how many events an item has") is (told != "") is is_told
 
