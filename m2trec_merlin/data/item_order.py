@@ -14,6 +14,8 @@ from m2trec_merlin.shares import percent
 
 #: Neighbouring events in question, and the share of them that rise, or fall, from which on this is no chance.
 _ENOUGH, _SORTED = 200, 0.95
+#: Number of pairs of events after which no more are counted.
+_PLENTY = 200_000
 
 
 class ItemOrder:
@@ -30,15 +32,19 @@ class ItemOrder:
         self._known = known
         self._ranks = {name: ranks for name in items if (ranks := _ranks(items[name])) is not None}
         self._counts = {name: np.zeros(2, np.int64) for name in self._ranks}
+        self._pairs = 0
 
     def add(self, events: pd.DataFrame) -> None:
         """Count the events of whole sessions, in canonical form and order."""
+        if self._pairs >= _PLENTY:
+            return
         items = self._known.positions(events[ITEM_ID])
         pairs = events[POSITION].to_numpy()[1:] > 0
         if TIMESTAMP in events:
             times = events[TIMESTAMP].to_numpy()
             pairs &= times[1:] == times[:-1]
         before, after = items[:-1][pairs], items[1:][pairs]
+        self._pairs += len(before)
         for name, ranks in self._ranks.items():
             steps = ranks[after] - ranks[before]
             is_known = (ranks[after] >= 0) & (ranks[before] >= 0)
@@ -76,8 +82,8 @@ class ItemOrder:
 
 
 def _ranks(values: pd.Series) -> np.ndarray | None:
-    """Return the place of each value in rising order, int64 [N], -1 if missing; None for lists."""
+    """Return the place of each value in rising order, int32 [N], -1 if missing; None for lists."""
     if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
         return None
     codes, _ = pd.factorize(values, sort=True)
-    return codes.astype(np.int64)
+    return codes.astype(np.int32)
