@@ -9,6 +9,15 @@ from dataclasses import dataclass, fields
 EXPORTED_CATALOGUE = "0"
 
 
+def number_of(version: str) -> str:
+    """Return the number of a catalogue version, given its name within a server.
+
+    A name is the number and the start of the version's seal. Numbers alone come again, for instance when a
+    repository is removed and exported anew.
+    """
+    return version.partition("-")[0]
+
+
 @dataclass(frozen=True)
 class About:
     """Which request was answered, with which model and catalogue.

@@ -20,9 +20,11 @@ from typing import Any
 
 from m2trec_merlin.artifacts import atomic_write, read_json, reading
 from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
-from m2trec_merlin.contract.checksums import require_sealed
+from m2trec_merlin.contract.checksums import require_sealed, seal_of
+from m2trec_merlin.contract.identity import export_version
 from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import CATALOGUE
+from m2trec_merlin.errors import ArtifactError
 
 CURRENT, STATE = "current", "version.json"
 #: Ids and raw attributes of the items, as JSON: all that an export needs to encode the items again.
@@ -33,6 +35,7 @@ ADDED, UPDATE = "added", "update"
 HISTORIES = "histories.npy"
 
 _VERB = "catalog rollback"
+_SHOWN_OF_SEAL = 12
 
 
 #: Changed fields of `Availability` by name, and nothing else.
@@ -126,6 +129,45 @@ class CatalogueVersion:
             availability = {item_id: Availability(**each) for item_id, each in given.items()}
             removed, listed = tuple(content.pop("removed")), tuple(content.pop("listed", ()))
             return cls(**content, removed=removed, availability=availability, listed=listed)
+
+
+def require_servable(folder: Path, number: str, export: str) -> CatalogueVersion:
+    """Return the description of a version, after checking that an export can serve it.
+
+    Args:
+        folder: folder of the catalogue versions.
+        number: number of the version, not that of the catalogue as exported.
+        export: fingerprint of the export.
+
+    Raises:
+        ArtifactError: the version is damaged, or belongs to another export.
+    """
+    version = CatalogueVersion.open(folder / number)
+    if version.export != export:
+        raise ArtifactError(f"{folder / number} is of another export than the one that is served")
+    return version
+
+
+def require_current(repository: Path) -> None:
+    """Check that the current version of a repository's catalogue can be served; see `require_servable`."""
+    folder = catalogue_folder(repository)
+    if (number := current_version(folder)) != EXPORTED_CATALOGUE:
+        require_servable(folder, number, export_version(repository))
+
+
+def version_name(folder: Path, number: str) -> str:
+    """Return the name of a version within a server, see `about.number_of`.
+
+    Args:
+        folder: folder of the catalogue versions.
+        number: number of the version.
+
+    Raises:
+        ArtifactError: the version is not there or damaged.
+    """
+    if number == EXPORTED_CATALOGUE:
+        return number
+    return f"{number}-{seal_of(folder / number, _VERB)[:_SHOWN_OF_SEAL]}"
 
 
 def catalogue_folder(repository: Path) -> Path:

@@ -36,14 +36,18 @@ def seal(directory: Path) -> None:
     atomic_write(directory / CHECKSUMS, json.dumps({**content, "seal": fingerprint(content)}, indent=2))
 
 
-def seal_of(directory: Path) -> str:
+def seal_of(directory: Path, verb: str = "export") -> str:
     """Return the hash that `seal` wrote over all checksums.
+
+    Args:
+        directory: a sealed folder.
+        verb: the verb that writes it again.
 
     Raises:
         ArtifactError: the checksum file is missing or damaged.
     """
-    content = read_json(directory / CHECKSUMS, "export")
-    with reading(directory / CHECKSUMS, "export"):
+    content = read_json(directory / CHECKSUMS, verb)
+    with reading(directory / CHECKSUMS, verb):
         return str(content["seal"])
 
 

@@ -103,21 +103,23 @@ class Continuation:
         files = session_files(self._earlier.sessions("train"))
         trained = [identify_file(file, self.row_of) for file in files]
         known = np.unique(np.concatenate([np.empty(0, np.uint64), *trained]))
-        random = np.random.default_rng(seed)
-        new = old = 0
+        own = session_files(self._run.sessions("train"))
+        is_old = {file: np.isin(identify_file(file), known) for file in own}
+        new = sum(int((~old).sum()) for old in is_old.values())
+        # Before anything is written, as nothing is to be left behind.
+        if not new:
+            raise NothingToDoError(
+                f"{self._run.sessions('train')} holds no session that {self._earlier.model} was not "
+                "trained on: there is nothing to go on with"
+            )
+        random, n_old = np.random.default_rng(seed), 0
         with atomic_directory(folder) as target:
-            for file in session_files(self._run.sessions("train")):
-                is_old = np.isin(identify_file(file), known)
-                taken = ~is_old | (random.random(len(is_old)) < share)
-                new, old = new + int((~is_old).sum()), old + int((is_old & taken).sum())
+            for file, old in is_old.items():
+                taken = ~old | (random.random(len(old)) < share)
+                n_old += int((old & taken).sum())
                 with reading(file, "preprocess"):
                     pq.write_table(pq.read_table(file).filter(pa.array(taken)), target / file.name)
-            if not new:
-                raise NothingToDoError(
-                    f"{self._run.sessions('train')} holds no session that {self._earlier.model} was not "
-                    "trained on: there is nothing to go on with"
-                )
-        return Drawn(new, old)
+        return Drawn(new, n_old)
 
 
 def continued(config: TrainingConfig, batches: int) -> TrainingConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,14 @@ class KeptVersions:
             return self.about(number).parent
         except ArtifactError:
             return max((each for each in self.numbers() if each < number), default=0)
+
+    def newest_undamaged(self) -> int:
+        """Return the number of the newest version that can be read; 0 if there is none."""
+        for number in reversed(self.numbers()):
+            with suppress(ArtifactError):
+                self.changes(number)
+                return number
+        return int(EXPORTED_CATALOGUE)
 
     def changes(self, number: int) -> Changes:
         """Return the changes that a version holds.

@@ -127,7 +127,7 @@ class CatalogueVerbs:
         """
         with self._held():
             if number is None:
-                number = self._before(self.versions.current())
+                number = self._before()
             self.versions.changes(number)  # is there, and undamaged
             if self.versions.fits(number):
                 self.versions.lead_to(number)
@@ -159,7 +159,12 @@ class CatalogueVerbs:
         with lock(self._repository, shared=True), self.versions.changing():
             yield
 
-    def _before(self, current: int) -> int:
+    def _before(self) -> int:
+        try:
+            current = self.versions.current()
+        except ArtifactError:
+            # Nobody can tell which version was served: the newest undamaged one holds all changes so far.
+            return self.versions.newest_undamaged()
         if current == 0:
             raise ArtifactError("the catalogue is as it was exported: there is nothing to go back to")
         return self.versions.before(current)

@@ -60,7 +60,7 @@ class AsyncRecommendationClient(BaseClient):
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self._seconds(timeout)
         try:
             answer = await self._client.infer(
                 ENSEMBLE, self._inputs(session, top_k, options), client_timeout=seconds
@@ -73,6 +73,7 @@ class AsyncRecommendationClient(BaseClient):
 
     async def close(self) -> None:
         """Close the connection."""
+        self._is_closed = True
         await self._client.close()
 
     async def __aenter__(self) -> AsyncRecommendationClient:
@@ -83,7 +84,7 @@ class AsyncRecommendationClient(BaseClient):
     ) -> None:
         await self.close()
 
-    async def _is_live(self, seconds: float) -> bool:
+    async def _is_live(self, seconds: float | None) -> bool:
         try:
             return bool(await self._client.is_server_live(client_timeout=seconds))
         except self._triton.InferenceServerException:

@@ -66,20 +66,21 @@ def parse_answer(outputs: Mapping[str, np.ndarray]) -> Recommendations:
     )
 
 
-def explain(status: str, message: str, address: str, timeout: float) -> ServerError | None:
+def explain(status: str, message: str, address: str, timeout: float | None) -> ServerError | None:
     """Return the error for a gRPC status; None if it depends on whether a Triton is there.
 
     Args:
         status: name of the status, such as INVALID_ARGUMENT.
         message: message of the status.
         address: address of the server.
-        timeout: timeout of the call in seconds.
+        timeout: timeout of the call in seconds; None for none.
     """
     if status == "INVALID_ARGUMENT":
         refused = message.removeprefix(f"in ensemble '{ENSEMBLE}', ")
         return RefusedError(f"the server refused the request: {refused}")
     if status == "DEADLINE_EXCEEDED":
-        return NoAnswerError(f"the server at {address} gave no answer within {timeout:g} seconds")
+        within = "in time" if timeout is None else f"within {timeout:g} seconds"
+        return NoAnswerError(f"the server at {address} gave no answer {within}")
     return None
 
 

@@ -65,7 +65,7 @@ class RecommendationClient(BaseClient):
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self._seconds(timeout)
         try:
             answer = self._client.infer(
                 ENSEMBLE, self._inputs(session, top_k, options), client_timeout=seconds
@@ -78,6 +78,7 @@ class RecommendationClient(BaseClient):
 
     def close(self) -> None:
         """Close the connection."""
+        self._is_closed = True
         self._client.close()
 
     def __enter__(self) -> RecommendationClient:
@@ -88,7 +89,7 @@ class RecommendationClient(BaseClient):
     ) -> None:
         self.close()
 
-    def _is_live(self, seconds: float) -> bool:
+    def _is_live(self, seconds: float | None) -> bool:
         try:
             return bool(self._client.is_server_live(client_timeout=seconds))
         except self._triton.InferenceServerException:

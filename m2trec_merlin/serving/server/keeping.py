@@ -49,18 +49,18 @@ def serve(server: TritonServer, progress: Progress = SILENT, drain_seconds: floa
                 except KeyboardInterrupt:
                     _drain(server, drain_seconds, signals, progress)
                     raise
-                server.stop()
+                server.stop(progress)
                 ended = [*ended, time.monotonic()][-_REPLACED:]
                 if len(ended) == _REPLACED and ended[-1] - ended[0] < _WITHIN_SECONDS:
                     raise ServerError(f"{why}\nThis was the {_REPLACED}th time within minutes: given up")
                 progress.say(f"{why}\nStarting it again ...")
         except KeyboardInterrupt:
             # The signal may have interrupted an earlier stop.
-            server.stop()
+            server.stop(progress)
             progress.say("Triton has stopped.")
         finally:
             signals.interrupt = False
-            server.stop()
+            server.stop(progress)
 
 
 def _drain(server: TritonServer, seconds: float, signals: _Signals, progress: Progress) -> None:

@@ -14,6 +14,7 @@ from types import TracebackType
 
 import psutil
 
+from m2trec_merlin.contract.catalogue import require_current
 from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.errors import ArtifactError, ServerError
@@ -83,7 +84,8 @@ class TritonServer:
         """Check everything that can be checked before the start.
 
         Raises:
-            ArtifactError: there is no model repository, or its files were altered.
+            ArtifactError: there is no model repository, or its files or those of its current catalogue were
+                altered.
             ServerError: a port is in use, what `serving.host` or `serving.tls` names is not there, or a
                 second model has answers of another form.
         """
@@ -91,10 +93,12 @@ class TritonServer:
             raise ArtifactError(
                 f"{self.repository} holds no Triton model '{ENSEMBLE}': run `m2trec export` first"
             )
-        require_sealed(self.repository)
-        if self.instructions.beside is not None:
-            require_sealed(self.instructions.beside.repository)
-            self.instructions.beside.require_alike(self.repository)
+        beside = self.instructions.beside
+        for repository in (self.repository, *(() if beside is None else (beside.repository,))):
+            require_sealed(repository)
+            require_current(repository)
+        if beside is not None:
+            beside.require_alike(self.repository)
         self.ports.require_free()
         self.door.require_usable(self.ports.grpc)
 
@@ -138,8 +142,12 @@ class TritonServer:
             self.stop()
             raise
 
-    def stop(self) -> None:
-        """End the server and its workers, by force if they do not react, and remove their shared memory."""
+    def stop(self, progress: Progress = SILENT) -> None:
+        """End the server and its workers, by force if they do not react, and remove their shared memory.
+
+        Args:
+            progress: listener for the last messages of workers.
+        """
         if self._guard is not None:
             self._guard.dismiss()
             self._guard = None
@@ -149,6 +157,8 @@ class TritonServer:
             for region in _SHARED_MEMORY.glob(f"{self._shared_memory_prefix}*"):
                 region.unlink(missing_ok=True)
         if self._folder is not None:
+            for line in self._log.told_by_workers() if self._log is not None else []:
+                progress.say(line)
             self._folder.cleanup()
             self._folder = None
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from m2trec_merlin.contract.about import number_of
 from m2trec_merlin.contract.catalogue import Availability, catalogue_folder
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
@@ -60,7 +61,7 @@ class Served:
     def until(self, catalogue: str) -> Served:
         """Wait until a version is served."""
         deadline = time.monotonic() + 20
-        while self.first._ids.current != catalogue:
+        while number_of(self.first._ids.current) != catalogue:
             assert time.monotonic() < deadline, f"{catalogue} is not served"
             time.sleep(0.02)
         return self

@@ -196,3 +196,36 @@ def test_an_encrypted_connection(triton: StandIn, tmp_path: Path, recommend: Rec
 def test_files_for_tls_that_are_not_there(recommend: Recommend, tls: Tls, message: str) -> None:
     with pytest.raises(ServerError, match=message):
         recommend("127.0.0.1:1", ["x"], client={"tls": tls})
+
+
+@both
+@pytest.mark.parametrize("timeout", [float("inf"), 1e12, 5])
+def test_however_long_a_timeout_is_answers_are_taken(
+    address: str, recommend: Recommend, timeout: float
+) -> None:
+    """gRPC takes a deadline beyond its clock for one in the past."""
+    assert recommend(address, ["x"], client={"timeout": timeout}).item_ids == ["a", "b"]
+    assert recommend(address, ["x"], timeout=timeout).item_ids == ["a", "b"]
+
+
+@both
+@pytest.mark.parametrize("timeout", [float("nan"), "3", 0, -1, True])
+def test_a_timeout_that_is_none_is_refused(address: str, recommend: Recommend, timeout: Any) -> None:
+    for arguments in ({"client": {"timeout": timeout}}, {"timeout": timeout}):
+        with pytest.raises(RefusedError, match="timeout: expected a positive number of seconds, found"):
+            recommend(address, ["x"], **arguments)
+
+
+def test_a_closed_client_says_so(address: str) -> None:
+    client = RecommendationClient(address)
+    client.close()
+    with pytest.raises(ServerError, match="is closed: make another one"):
+        client.recommend(["x"])
+
+    async def closed() -> None:
+        client = AsyncRecommendationClient(address)
+        await client.close()
+        await client.recommend(["x"])
+
+    with pytest.raises(ServerError, match="is closed: make another one"):
+        asyncio.run(closed())

@@ -34,6 +34,12 @@ TELLING = (
     "print('m2trec-merlin: version 3 is damaged', 'I1 some news', sep=chr(10), flush=True)\n"
     "print('m2trec-merlin: version 3 is damaged', flush=True)\n" + READY
 )
+#: A worker tells something when it ends.
+TELLING_AT_LAST = (
+    "import signal, sys\n"
+    "def end(*_): print('m2trec-merlin: the log cannot be written', flush=True); sys.exit()\n"
+    "signal.signal(signal.SIGTERM, end)\n" + READY
+)
 ENDING = READY.replace("serve_forever()", "handle_request()")
 FAILING = (
     "print('I1 CUDA memory pool disabled'); print('E1 failed to load m2trec: disk full'); raise SystemExit(3)"

@@ -10,11 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from m2trec_merlin.contract.catalogue import catalogue_folder
 from m2trec_merlin.contract.names import LOCALHOST
 from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from tests.serving.server.stand_in import BUSY, ENDING, FAILING, HANGING, READY, becomes_true, is_alive, write
+from tests.serving.server.stand_in import (
+    BUSY,
+    ENDING,
+    FAILING,
+    HANGING,
+    READY,
+    TELLING_AT_LAST,
+    becomes_true,
+    is_alive,
+    write,
+)
+from tests.told import Told
 
 # What a shell makes of the paths that it is given, and whether the model can be found there.
 REPEATING = """
@@ -63,6 +75,23 @@ def test_a_start_that_takes_too_long_is_given_up(repository: Path, program: Path
     write(program, HANGING)
     with pytest.raises(ServerError, match=r"not ready after 1\.5 seconds(.|\n)*still loading"):
         TritonServer(repository, Ports.free(), start_timeout=1.5).start()
+
+
+def test_what_workers_tell_when_they_end_is_said(repository: Path, program: Path) -> None:
+    write(program, TELLING_AT_LAST)
+    server, told = TritonServer(repository, Ports.free(), start_timeout=20), Told()
+    server.start()
+    server.stop(told)
+    assert told.lines == ["the log cannot be written"]
+
+
+def test_a_damaged_catalogue_stops_before_triton_starts(repository: Path, program: Path) -> None:
+    folder = catalogue_folder(repository)
+    folder.mkdir(parents=True)
+    (folder / "current").write_text("7")
+    with pytest.raises(ArtifactError, match=r"catalogue/7/checksums\.json .*run `m2trec catalog rollback`"):
+        TritonServer(repository, Ports.free()).start()
+    assert program.read_text() == ""
 
 
 def test_a_missing_repository_names_the_verb(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.artifacts import read_json
-from m2trec_merlin.contract.about import EXPORTED_CATALOGUE, About
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE, About, number_of
 from m2trec_merlin.contract.catalogue import CatalogueVersion
 from m2trec_merlin.contract.explanation import POPULARITY, Explanation
 from m2trec_merlin.contract.identity import export_version, repository_of
@@ -100,18 +100,16 @@ class Recommender:
             vectors[new] = self._encode_new([request.new_items])[-1 - rows[new]]
         return vectors
 
-    def catalogue(self, number: str | None = None) -> ServedCatalogue:
+    def catalogue(self, name: str | None = None) -> ServedCatalogue:
         """Return a version of the catalogue with the items that are available at this time.
 
         Args:
-            number: number of the version; default: the one that is served.
+            name: name of the version, as `LiveVersions` gives it; default: the one that is served.
 
         Raises:
             ServerError: the version cannot be opened.
         """
-        return self._clock.look(
-            self.catalogues.served()[1] if number is None else self.catalogues.get(number)
-        )
+        return self._clock.look(self.catalogues.served()[1] if name is None else self.catalogues.get(name))
 
     def similar(self, request: Request) -> SimilarItems:
         """Return the candidates most similar to the only item of a session, by cosine of item vectors.
@@ -136,9 +134,9 @@ class Recommender:
             ServerError: a version cannot be opened.
         """
         answers: dict[int, Answer] = {}
-        for number in dict.fromkeys(request.catalogue for request in requests):
-            catalogue = self.catalogue(number)
-            own = [place for place, request in enumerate(requests) if request.catalogue == number]
+        for name in dict.fromkeys(request.catalogue for request in requests):
+            catalogue = self.catalogue(name)
+            own = [place for place, request in enumerate(requests) if request.catalogue == name]
             plain = [place for place in own if not requests[place].outside]
             found = self._recommend(catalogue, [requests[place] for place in plain])
             answers.update(zip(plain, found, strict=True))
@@ -240,7 +238,7 @@ class Recommender:
         if request.options[Explain.name] and len(found.rows) > MOST_EXPLAINED:
             notes.append(f"options.{Explain.name}: explains the first {MOST_EXPLAINED} items")
         ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)
-        about = About(request.request_id, self.model, request.catalogue)
+        about = About(request.request_id, self.model, number_of(request.catalogue))
         new = int(np.count_nonzero(catalogue.items.shares[found.rows] == 0))
         return Answer(ids, titles, found.scores, categories, notes, about, new_items=new)
 

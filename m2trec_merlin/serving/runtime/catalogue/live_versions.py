@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE, number_of
 from m2trec_merlin.contract.catalogue import (
     CURRENT,
     CatalogueVersion,
     catalogue_folder,
     current_version,
+    require_servable,
+    version_name,
 )
 from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.runtime.background import Background, tell
@@ -67,54 +69,56 @@ class LiveVersions(Generic[T]):
         self._look()
         self._watching = Background(self._look_or_tell, _SECONDS_BETWEEN_LOOKS) if in_background else None
 
-    def get(self, number: str) -> T:
-        """Return the version of a number.
+    def get(self, name: str) -> T:
+        """Return the version of a name, see `version_name`.
 
         Raises:
             ServerError: the version cannot be opened.
         """
-        if number == EXPORTED_CATALOGUE:
+        if name == EXPORTED_CATALOGUE:
             return self._exported
-        if (known := self._known(number)) is not None:
+        if (known := self._known(name)) is not None:
             return known
         # Requests and the watching thread may want the same version; requests of open versions do not wait.
         with self._opening:
-            if (known := self._known(number)) is not None:
+            if (known := self._known(name)) is not None:
                 return known
             try:
-                opened = self._opened(number)
+                opened = self._opened(name)
             except (ArtifactError, ValueError, OSError) as error:
-                raise ServerError(f"version {number} of the catalogue cannot be read: {error}") from None
+                raise ServerError(
+                    f"version {number_of(name)} of the catalogue cannot be read: {error}"
+                ) from None
             with self._lock:
-                self._open[number] = opened
+                self._open[name] = opened
                 while len(self._open) > _MOST_OPEN:
                     self._open.popitem(last=False)
             return opened
 
     def served(self) -> tuple[str, T]:
-        """Return the number of the version that is served now, and the version."""
+        """Return the name of the version that is served now, and the version."""
         if self._watching is None:
             self._look_or_tell()
-        number = self.current
-        return number, self.get(number)
+        name = self.current
+        return name, self.get(name)
 
     def close(self) -> None:
         """Stop watching."""
         if self._watching is not None:
             self._watching.close()
 
-    def _known(self, number: str) -> T | None:
+    def _known(self, name: str) -> T | None:
         with self._lock:
-            if number in self._open:
-                self._open.move_to_end(number)
-            return self._open.get(number)
+            if name in self._open:
+                self._open.move_to_end(name)
+            return self._open.get(name)
 
-    def _opened(self, number: str) -> T:
-        folder = self._folder / str(int(number))
-        version = CatalogueVersion.open(folder)
-        if version.export != self._export:
-            raise ArtifactError(f"{folder} is of another export than the one that is served")
-        return self._open_version(folder, version)
+    def _opened(self, name: str) -> T:
+        number = str(int(number_of(name)))
+        folder = self._folder / number
+        if version_name(self._folder, number) != name:
+            raise ArtifactError(f"{folder} was replaced meanwhile")
+        return self._open_version(folder, require_servable(self._folder, number, self._export))
 
     def _look(self) -> None:
         state = _state(self._folder / CURRENT)
@@ -125,16 +129,19 @@ class LiveVersions(Generic[T]):
         self._looked_at, self._tried_again = state, time.monotonic() + _SECONDS_UNTIL_TRIED_AGAIN
         number = current_version(self._folder)
         try:
-            self.get(number)
+            name = version_name(self._folder, number)
+            self.get(name)
+        except ArtifactError as error:
+            raise ArtifactError(f"version {number} of the catalogue cannot be read: {error}") from None
         except ServerError as error:
             raise ArtifactError(str(error)) from None
-        self.current, self._told, self._tried_again = number, "", math.inf
+        self.current, self._told, self._tried_again = name, "", math.inf
 
     def _look_or_tell(self) -> None:
         try:
             self._look()
         except ArtifactError as error:
-            why = f"{error}; version {self.current} goes on being served"
+            why = f"{error}; version {number_of(self.current)} goes on being served"
             if why != self._told:
                 tell(why)
             self._told = why

@@ -35,7 +35,7 @@ class ReadSession:
         notes: warnings on what was ignored, and why.
         ids: number of ids in the request.
         unknown_ids: number of these ids that are not in the catalogue.
-        catalogue: number of the catalogue version that the rows refer to.
+        catalogue: name of the catalogue version that the rows refer to, see `LiveVersions`.
         places: positions of these events in the request.
         outside: values to filter by of described candidates, by id.
         events: encoded attributes of these events; empty if the request or the model has none.
@@ -61,7 +61,7 @@ class SessionReader:
     """Looks up ids and encodes raw attributes.
 
     Args:
-        catalogue: function that returns the number of the served catalogue version and the rows of its ids.
+        catalogue: function that returns the name of the served catalogue version and the rows of its ids.
         version: description of the export.
         encoder: encoder of items outside of the catalogue; None if the model needs item ids.
         events: reader of attributes of events; None if the model reads none.

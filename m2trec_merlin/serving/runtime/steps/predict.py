@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from m2trec_merlin.contract.about import number_of
 from m2trec_merlin.contract.metrics import EMPTY, FALLBACKS, RECOMMENDED, RECOMMENDED_NEW
 from m2trec_merlin.contract.names import (
     ABOUT,
@@ -75,10 +76,10 @@ class PredictStep:
 
     def _tell_catalogue(self) -> None:
         """Report the catalogue that is in use now, even if there are no requests."""
-        number = self._recommender.catalogues.current
-        if number != self._told:
-            self._told, catalogue = number, self._recommender.catalogues.get(number)
-            self.tally.catalogue(f"{self.model}/{number}", catalogue.count, catalogue.written)
+        name = self._recommender.catalogues.current
+        if name != self._told:
+            self._told, catalogue = name, self._recommender.catalogues.get(name)
+            self.tally.catalogue(f"{self.model}/{number_of(name)}", catalogue.count, catalogue.written)
 
     def recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
         """Answer requests as `PreprocessStep.read` returns them."""

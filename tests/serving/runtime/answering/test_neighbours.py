@@ -229,11 +229,11 @@ def test_no_request_waits_for_what_sessions_of_a_catalogue_are_told(
     raw_items().iloc[[3]].assign(item_id="new-1").to_parquet(table, index=False)
     CatalogueVerbs(shop.repository).add(table)
     monkeypatch.setattr(Lifts, "near", counted)
-    number, _ = recommender.catalogues.served()
+    name, _ = recommender.catalogues.served()
     assert made == [N_ITEMS + 2], "a version is tried before it is served"
     monkeypatch.setattr(Lifts, "__init__", lambda *_: pytest.fail("made while a request waits"))
-    [answer] = recommender.recommend([replace(request([2], 3), catalogue=number)])
-    assert answer.about.catalogue == number and len(answer.item_ids) == 3
+    [answer] = recommender.recommend([replace(request([2], 3), catalogue=name)])
+    assert answer.about.catalogue == "1" and len(answer.item_ids) == 3
 
 
 def test_no_request_waits_for_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,8 +259,8 @@ def test_no_request_waits_for_a_compiler(tmp_path: Path, monkeypatch: pytest.Mon
     table = tmp_path / "new.parquet"
     raw_items().iloc[[3]].assign(item_id="new-1").to_parquet(table, index=False)
     CatalogueVerbs(shop.repository).add(table)
-    number, _ = recommender.catalogues.served()
-    recommender.recommend([replace(request([2], N_ITEMS), catalogue=number)])
+    name, _ = recommender.catalogues.served()
+    recommender.recommend([replace(request([2], N_ITEMS), catalogue=name)])
     assert types == compiled
 
 
