@@ -166,6 +166,7 @@ def test_without_new_sessions_there_is_nothing_to_go_on_with(
     with pytest.raises(ArtifactError, match=r"holds no session that .* was not trained on"):
         train(config, earlier=yesterday)
     tracker.state.assert_not_called()
+    assert not Run(config).model.exists(), "a model that is half made would ask for a training"
 
 
 def test_learning_rates_and_warm_up_are_those_of_going_on() -> None:
