@@ -77,6 +77,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
         return target
     # A folder that cannot be written fails here, before hours of reading.
     with atomic_directory(target) as folder:
+        places = step.find_places()
         progress.say(f"reading and checking {source.name}")
         data = validate(source, config)
         progress.say(
@@ -106,7 +107,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
             counts=counted.as_dict(),
             repeated_events="kept",
             notices=data.notices,
-            **{MANIFEST_NAME: suggested, TIMES: _times_of(source), PLACES: step.places},
+            **{MANIFEST_NAME: suggested, TIMES: _times_of(source), PLACES: places},
         )
     return target
 

@@ -77,7 +77,7 @@ class GroupedSessions:
     def _sort_by_first_row(self, folder: Path) -> None:
         for number, part in enumerate(sorted((folder / "by_hash").iterdir())):
             rows = _read_folder(part)
-            first = rows.groupby(_session_codes(rows), sort=False)[_ROW].transform("min")
+            first = rows.groupby(session_codes(rows), sort=False)[_ROW].transform("min")
             _scatter(rows, (first // max(self._limit, 1)).to_numpy(), folder / "by_row", number)
             for file in part.iterdir():
                 file.unlink()
@@ -94,13 +94,16 @@ def cut_sessions(events: pd.DataFrame, chunk_sessions: int) -> Iterator[pd.DataF
     """Cut a frame of whole sessions, each in adjacent rows, into frames of at most `chunk_sessions`."""
     if events.empty:
         return
-    edges = [*run_starts(_session_codes(events))[::chunk_sessions], len(events)]
+    edges = [*run_starts(session_codes(events))[::chunk_sessions], len(events)]
     for start, end in pairwise(edges):
         yield events.iloc[start:end]
 
 
-def _session_codes(rows: pd.DataFrame) -> np.ndarray:
-    # Rows with a missing id are kept as a session, so that the validation reports them.
+def session_codes(rows: pd.DataFrame) -> np.ndarray:
+    """Return the number of each row's session, int64 [rows]; sessions count in the order of their first rows.
+
+    Rows with a missing id are kept as a session, so that the validation reports them.
+    """
     return numbered(normalise_ids(rows[SESSION_ID]))[0]
 
 
@@ -110,7 +113,7 @@ def _with_row(blocks: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
-    first = rows.groupby(_session_codes(rows), sort=False)[_ROW].transform("min")
+    first = rows.groupby(session_codes(rows), sort=False)[_ROW].transform("min")
     ordered = rows.assign(**{_FIRST: first}).sort_values([_FIRST, _ROW], kind="stable")
     return ordered.set_index(pd.Index(ordered[_ROW].to_numpy())).drop(columns=[_ROW, _FIRST])
 

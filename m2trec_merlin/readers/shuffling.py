@@ -9,10 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.arrays import run_starts
-from m2trec_merlin.column_names import SESSION_ID
-from m2trec_merlin.ids import numbered
-from m2trec_merlin.readers.canonical import normalise_ids
+from m2trec_merlin.readers.grouping import session_codes
 
 #: Odd numbers that spread over 64 bits.
 _FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -31,7 +28,4 @@ def shuffle_sessions(events: pd.DataFrame, seed: int) -> pd.DataFrame:
     keys = events.index.to_numpy(np.int64).view(np.uint64) + np.uint64(seed % (1 << 64))
     for factor in _FACTORS:
         keys = (keys ^ (keys >> np.uint64(30))) * factor
-    codes = numbered(normalise_ids(events[SESSION_ID]))[0]
-    starts = np.zeros(len(events), np.int64)
-    starts[run_starts(codes)] = 1
-    return events.iloc[np.lexsort([keys ^ (keys >> np.uint64(31)), np.cumsum(starts)])]
+    return events.iloc[np.lexsort([keys ^ (keys >> np.uint64(31)), session_codes(events)])]

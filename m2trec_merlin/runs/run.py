@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from m2trec_merlin.config import Config
@@ -98,8 +100,10 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tabl
         verbs[CHOSEN] = "tune"
     before = {name: step_of(run, earlier, config, names_tables) for name, earlier in verbs.items()}
     wanted = {} if config is None else definition.settings(config)
-    places = definition.places(config) if config is not None and names_tables else {}
-    return Step(verb, definition.folder(run), wanted, before, places)
+    step = Step(verb, definition.folder(run), wanted, before)
+    if config is None or not names_tables:
+        return step
+    return replace(step, find_places=partial(definition.places, config))
 
 
 def _shown(value: Any) -> str:

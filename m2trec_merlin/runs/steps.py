@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,15 @@ class Step:
         folder: the folder that the step writes, with a manifest.
         settings: the settings that its result depends on, by their names in the manifest.
         before: the steps whose results it reads, by their names in the manifest.
-        places: the places and sizes of the tables that it reads, if they exist.
+        find_places: function that returns the places and sizes of the tables that it reads, if they exist.
+            It looks at every file of a folder.
     """
 
     verb: Verb
     folder: Path
     settings: Settings
     before: Mapping[str, Step]
-    places: Places = field(default_factory=dict)
+    find_places: Callable[[], Places] = dict
 
     @property
     def definition(self) -> StepDefinition:
@@ -114,8 +115,9 @@ class Step:
             return f"{self.folder} was made with other settings ({', '.join(changes)}): {remedy}"
         for name in self.outdated():
             return f"{self.folder} was made before {self.before[name].folder} changed: {remedy}"
+        found = self.find_places() if manifest.get(PLACES) else {}
         for name, (place, size) in manifest.get(PLACES, {}).items():
-            now, size_now = self.places.get(name, (place, size))
+            now, size_now = found.get(name, (place, size))
             if now != place and size_now != size:
                 return f"{self.folder} was made from another file than data.{name} names now: {remedy}"
         return None

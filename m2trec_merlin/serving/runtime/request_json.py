@@ -57,10 +57,11 @@ def object_of(entries: list[tuple[str, Any]]) -> dict[str, Any]:
     Raises:
         ValueError: a key stands there twice, so that one of its values would be lost.
     """
-    found = dict(entries)
-    if len(found) < len(entries):
-        twice = next(name for number, (name, _) in enumerate(entries) if name in dict(entries[:number]))
-        raise ValueError(f"'{cut(twice)}' stands there twice")
+    found: dict[str, Any] = {}
+    for name, value in entries:
+        if name in found:
+            raise ValueError(f"'{cut(name)}' stands there twice")
+        found[name] = value
     return found
 
 

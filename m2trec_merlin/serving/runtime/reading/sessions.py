@@ -84,13 +84,13 @@ class SessionReader:
 
     def read(self, sessions: Sequence[RawSession]) -> list[ReadSession | M2TRecError]:
         """Read sessions with one version of the catalogue; a faulty one gets an error, the others go on."""
-        number, rows = self._catalogue()
+        catalogue, rows = self._catalogue()
 
         def encoded(parsed: list[ParsedSession]) -> list[ReadSession | M2TRecError]:
             items = self._encode([list(each.raw_items.values()) for each in parsed])
             events = self._encode_events([each.said for each in parsed])
             return [
-                self._finish(each, of_items, of_events, number)
+                self._finish(each, of_items, of_events, catalogue)
                 for each, of_items, of_events in zip(parsed, items, events, strict=True)
             ]
 
