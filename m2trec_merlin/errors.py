@@ -3,6 +3,7 @@
 M2TRecError                     one message for the user, no traceback on the command line
 ├── ConfigError                 the configuration file, all mistakes at once
 ├── DataError                   the raw tables, all problems at once
+│   └── DamagedTextError        a text file holds bytes of another encoding
 ├── ArtifactError               something an earlier step should have written is missing or damaged
 │   └── NothingToDoError        nothing has changed since: the result would be the same
 ├── MissingDependencyError      an optional package or system library is not installed
@@ -55,6 +56,10 @@ class DataError(M2TRecError):
     def __reduce__(self) -> Any:
         # Dask workers pickle their errors; by default only the message would be passed to __init__.
         return type(self), (self.source, self.problems)
+
+
+class DamagedTextError(DataError):
+    """A text file holds bytes of another encoding, which no choice of columns makes right."""
 
 
 class ArtifactError(M2TRecError):

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.files.compressed import open_bytes
-from m2trec_merlin.readers.files.dialect import Dialect, usual_separator, wide_encoding_of
+from m2trec_merlin.readers.files.dialect import Dialect, Utf8Watch, usual_separator, wide_encoding_of
 from m2trec_merlin.readers.files.table_file import TableFile
 
 _CANDIDATES = ",;\t|^~"
@@ -24,8 +24,10 @@ _CANDIDATES = ",;\t|^~"
 _LONG = ("::", "||", "@@", "\t\t", ";;", "~~", "$$", "|~|")
 _BLOCK_BYTES = 1 << 20
 _SAMPLE_LINES = 200
-#: Share of rows that must have the most frequent number of fields.
+#: Share of rows that must have the most frequent number of fields, or quotation marks around one of them.
 _MOST = 0.9
+#: A field in quotation marks; a mark inside of it is written twice.
+_IN_MARKS = re.compile(r'"[^"]*(?:""[^"]*)*"')
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def writing_of(path: Path) -> Writing:
     dialect = Dialect(None if is_usual else separator, encoding)
     quoted = any(_holds(file, b'"') for file in files)
     if quoted:
-        dialect = replace(dialect, quoting=_quoting(path, dialect))
+        quotes = any(_quotes(text, separator or usual_separator(file)) for file, text in texts.items())
+        dialect = replace(dialect, quoting=quotes or _can_quote(path, dialect))
     open_to = {"encoding": not named, "quoting": not quoted}
     unsure = []
     if not encoding.startswith("utf"):
@@ -92,26 +95,23 @@ def _decode(head: bytes, encoding: str) -> str:
 def _encoding(file: Path, head: bytes) -> str | None:
     if wide := wide_encoding_of(head):
         return wide
-    if all(block.isascii() for block in _blocks(file)):
+    watch = Utf8Watch()
+    for block in _blocks(file):
+        watch.add(block)
+    if watch.sees_ascii:
         return None
-    return next((name for name in ("utf-8", "cp1252") if _decodes(file, name)), "latin-1")
-
-
-def _decodes(file: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
+    if watch.is_likely:
+        return "utf-8"
     try:
         for block in _blocks(file):
-            decoder.decode(block)
-        decoder.decode(b"", final=True)
+            block.decode("cp1252")
     except UnicodeDecodeError:
-        return False
-    return True
+        return "latin-1"
+    return "cp1252"
 
 
 def _separator(file: Path, text: str) -> str:
-    lines = text.splitlines(keepends=True)
-    # The last line of a long text may be incomplete.
-    sampled = lines[: min(_SAMPLE_LINES, max(len(lines) - 1, 2))]
+    sampled = _first_lines(text)
     sample = "".join(line for line in sampled if len(line) < csv.field_size_limit())
     for mark in _LONG:
         if _separates(mark, [line for line in sampled if line.strip()]):
@@ -131,6 +131,12 @@ def _separator(file: Path, text: str) -> str:
             ],
         )
     return max(scores, key=lambda separator: scores[separator])
+
+
+def _first_lines(text: str) -> list[str]:
+    lines = text.splitlines(keepends=True)
+    # The last line of a long text may be incomplete.
+    return lines[: min(_SAMPLE_LINES, max(len(lines) - 1, 2))]
 
 
 def _separates(mark: str, lines: list[str]) -> bool:
@@ -176,8 +182,16 @@ def _scores(file: Path, sample: str, quoting: Literal[0, 3]) -> dict[str, tuple[
     return scores
 
 
-def _quoting(path: Path, dialect: Dialect) -> bool:
-    """Tell whether quotation marks quote, which is so if the whole table can be read that way."""
+def _quotes(text: str, separator: str) -> bool:
+    """Tell whether a name, or nearly every value of a column, stands in quotation marks: then they quote."""
+    rows = [line.rstrip("\r\n").split(separator) for line in _first_lines(text) if line.strip()]
+    names, *rows = [row for row in rows if len(row) == len(rows[0])]
+    marked = [sum(bool(_IN_MARKS.fullmatch(value)) for value in column) for column in zip(*rows, strict=True)]
+    return any(map(_IN_MARKS.fullmatch, names)) or max(marked, default=0) > _MOST * len(rows)
+
+
+def _can_quote(path: Path, dialect: Dialect) -> bool:
+    """Tell whether the whole table can be read with marks that quote."""
     for quoting in (True, False):
         table = TableFile(path, replace(dialect, quoting=quoting))
         try:

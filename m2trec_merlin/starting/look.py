@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.columns import as_text, is_list, to_arrow
-from m2trec_merlin.errors import DataError, shorten
+from m2trec_merlin.errors import DamagedTextError, DataError, shorten
 from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
@@ -164,7 +164,7 @@ def look_at(path: Path, dialect: Dialect, limit: int) -> Look:
     """Read a table once, and keep at most about `limit` of its rows.
 
     Raises:
-        DataError: no column can be read, or there are no rows.
+        DataError: no column can be read, text is damaged, or there are no rows.
     """
     file = TableFile(path, dialect)
     readable, unreadable = _readable(file)
@@ -188,6 +188,8 @@ def _readable(file: TableFile) -> tuple[list[str], dict[str, str]]:
             continue
         try:
             next(iter(file.blocks([name])), None)
+        except DamagedTextError:
+            raise
         except DataError as error:
             unreadable[name] = error.problems[0]
     if len(unreadable) == len(names):

@@ -57,6 +57,25 @@ def test_an_umlaut_at_the_very_end_is_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ("1,Größe\n2,schön\n3,Kü".encode()[:-1], "utf-8"),
+        ("1,Küche\n2,schö".encode()[:-1], "utf-8"),
+        ("\ufeff1,Küche\n2,schön\n".encode() + b"3,K\xfcche\n", "utf-8"),
+        ("1,Küche\n2,schön\n3,Käse\n".encode("cp1252"), "cp1252"),
+        ("1,Café “Noir”\n2,x\n".encode("cp1252"), "cp1252"),
+        ("1,Küche\n".encode() + "2,schön\n3,Käse\n".encode("cp1252"), "cp1252"),
+        ("1,Küche\n2,K\x81se\n".encode("latin-1"), "latin-1"),
+    ],
+    ids=["cut", "cut, small", "BOM", "cp1252", "cp1252, small", "mostly cp1252", "latin-1"],
+)
+def test_single_letters_do_not_decide_the_encoding(tmp_path: Path, data: bytes, encoding: str) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes(b"id,name\n" + data)
+    assert writing_of(path).dialect.encoding == encoding
+
+
+@pytest.mark.parametrize(
     ("text", "quoting"),
     [
         ('id,name\n1,"a, b"\n2,"say ""x"""\n', True),
@@ -65,6 +84,10 @@ def test_an_umlaut_at_the_very_end_is_seen(tmp_path: Path) -> None:
         ("id,name\n1,a\n", True),
         ('id;name\n1;"old\n2;x\n3;y, z\n', False),
         ('"id\n(#)",name\n1,a\n2,b\n', True),
+        ('"id","name"\n"1","a 12\\" pipe"\n"2","b"\n', True),
+        ('id,name\n1,"a 12\\" pipe"\n' + '2,"b"\n' * 20, True),
+        ('id,name\n1,12" pipe\n2,x\n', True),
+        ('id,name\n1,"Heroes"\n2,"Heroes" (live)\n3,"Low"\n', False),
     ],
 )
 def test_quotation_marks(tmp_path: Path, text: str, quoting: bool) -> None:

@@ -38,6 +38,14 @@ def test_what_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
     assert "2 columns called 'x'" in look.unreadable["x"]
 
 
+def test_text_that_is_damaged_is_to_be_mended_and_bytes_of_parquet_are_set_aside(tmp_path: Path) -> None:
+    pd.DataFrame({"id": [1], "picture": [b"\xff"]}).to_parquet(tmp_path / "a.parquet")
+    assert list(look_at(tmp_path / "a.parquet", Dialect(), 10).columns) == ["id"]
+    (tmp_path / "a.csv").write_bytes("id,name\n1,Größe\n2,K".encode() + b"\xc3\n3,x\n")
+    with pytest.raises(DataError, match=r"is not UTF-8 \(row 2, column 'name'\)"):
+        look_at(tmp_path / "a.csv", Dialect(), 10)
+
+
 @pytest.mark.parametrize(
     ("text", "message"), [("a,b\n", "holds no rows"), ("a,b\n1,2\n3\n", "do(es)? not have the 2 fields")]
 )

@@ -44,7 +44,8 @@ class DelimitedFile:
         self.path = path
         self._dialect = dialect
         self._separator = dialect.separator or usual_separator(path)
-        self._is_utf8 = codecs.lookup(dialect.encoding).name in ("utf-8", "utf-8-sig")
+        self._encoding = codecs.lookup(dialect.encoding).name
+        self._is_utf8 = self._encoding in ("utf-8", "utf-8-sig")
         self.names = self._read_header()
 
     def type_of(self, name: str) -> pa.DataType:
@@ -140,8 +141,20 @@ class DelimitedFile:
 
     @property
     def _encoding_hint(self) -> str:
+        if self._is_utf8 and self._is_likely_utf8():
+            return (
+                "other letters of the file are: mend those that are not, or drop them with "
+                "`iconv -c -f utf-8 -t utf-8`"
+            )
         hint = self._dialect.hint("encoding", "cp1252" if self._is_utf8 else "utf-8")
         return "save it as UTF-8" + (f", or name its own encoding, such as {hint}" if hint else "")
+
+    def _is_likely_utf8(self) -> bool:
+        watch = Utf8Watch()
+        with open_bytes(self.path) as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                watch.add(chunk)
+        return watch.is_likely
 
     def _first_row(self, text: str) -> list[str]:
         try:
@@ -177,13 +190,16 @@ class DelimitedFile:
         cutter = RowCutter(self._separator, len(self.names), self._dialect.quoting)
         decoder = codecs.getincrementaldecoder(self._dialect.encoding)()
         chunk, mark, lines = b"-", codecs.BOM_UTF8, 0
-        watch = Utf8Watch("utf-8" if self._is_utf8 else self._dialect.encoding)
+        # UTF-16 and UTF-32, with zeros between letters, may be valid UTF-8.
+        watch = None if self._encoding.startswith("utf") else Utf8Watch()
         try:
             with open_bytes(self.path) as file:
                 while chunk:
                     chunk = file.read(_CHUNK_BYTES)
-                    if watch.sees_utf8(chunk):
-                        raise self._utf8_after_all()
+                    if watch:
+                        watch.add(chunk)
+                        if not chunk and watch.is_sure:
+                            raise self._utf8_after_all()
                     # Bytes that are not UTF-8 are reported later, and only in columns that are read.
                     text = chunk if self._is_utf8 else decoder.decode(chunk, final=not chunk).encode()
                     text, mark, lines = text.removeprefix(mark), b"", lines + text.count(b"\n")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import codecs
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from m2trec_merlin.readers.files.compressed import suffix_of
 from m2trec_merlin.sections import Section
 
 SEPARATORS = {".csv": ",", ".txt": ",", ".dat": ",", ".tsv": "\t"}
+#: The least byte that begins a letter of several bytes in UTF-8.
+_FIRST_OF_LETTER = 0xC2
 
 
 @dataclass(frozen=True)
@@ -94,31 +96,40 @@ def wide_encoding_of(start: bytes) -> str | None:
 
 
 class Utf8Watch:
-    """Detects UTF-8 in a text that should have another encoding.
+    """Tells how much of a text is UTF-8, where single letters may be damaged.
 
-    Encodings with one byte per letter can read anything, also UTF-8: "Größe" becomes "GrÃ¶ÃŸe".
+    Encodings with one byte per letter can read anything, also UTF-8: "Größe" becomes "GrÃ¶ÃŸe". Few of their
+    own letters are UTF-8 by chance: none in most languages, less than a quarter in all.
     """
 
-    #: So many letters beyond ASCII are not UTF-8 by chance.
-    _ENOUGH = 3
+    #: So many letters, and such a share of all that is not ASCII, are not UTF-8 by chance.
+    _ENOUGH, _NEARLY_ALL = 3, 0.9
 
-    def __init__(self, encoding: str) -> None:
-        # UTF-16 and UTF-32, with zeros between letters, may be valid UTF-8.
-        self._decoder = (
-            None
-            if codecs.lookup(encoding).name.startswith("utf")
-            else codecs.getincrementaldecoder("utf-8")()
-        )
-        self._letters = 0
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        self._letters = self._wrong = 0
 
-    def sees_utf8(self, chunk: bytes) -> bool:
-        """Add a part of the text; after the last one, which is empty, tell whether all of it is UTF-8."""
-        if self._decoder is None:
-            return False
-        try:
-            self._decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError:
-            self._decoder = None
-            return False
-        self._letters += len(re.findall(rb"[\xc2-\xf4]", chunk))
-        return not chunk and self._letters >= self._ENOUGH
+    def add(self, chunk: bytes) -> None:
+        """Add a part of the text."""
+        if chunk.isascii():
+            return
+        known = self._decoder.decode(chunk).encode()
+        self._letters += int(np.count_nonzero(np.frombuffer(known, np.uint8) >= _FIRST_OF_LETTER))
+        # A letter that the next part may complete counts as wrong until then.
+        self._wrong += len(chunk) - len(known)
+
+    @property
+    def sees_ascii(self) -> bool:
+        """Whether there are no letters beyond ASCII."""
+        return not self._letters and not self._wrong
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether the text is rather UTF-8 than an encoding with one byte per letter."""
+        return self._letters >= self._wrong
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the text is certainly UTF-8, and no ASCII, a few damaged letters aside."""
+        nearly_all = self._letters >= self._NEARLY_ALL * (self._letters + self._wrong)
+        return nearly_all and self._letters >= self._ENOUGH

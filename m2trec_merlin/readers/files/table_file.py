@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.columns import is_list
-from m2trec_merlin.errors import DataError, reason_of
+from m2trec_merlin.errors import DamagedTextError, DataError, reason_of
 from m2trec_merlin.readers.files.compressed import begins_with, open_bytes, suffix_of
 from m2trec_merlin.readers.files.delimited import DelimitedFile
 from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
@@ -243,7 +243,8 @@ class TableFile:
             except NotTextError as error:
                 place = row - self._first_rows[-1] + error.row + 1
                 problem = f"{part.path}: {part.explain_bytes(place, name)}: {error.value!r}"
-                raise DataError(str(self.path), [problem]) from None
+                kind = DamagedTextError if suffix_of(part.path) in SEPARATORS else DataError
+                raise kind(str(self.path), [problem]) from None
         return pd.DataFrame(columns).set_index(pd.RangeIndex(row, row + len(batch)))
 
 

@@ -81,16 +81,50 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
             "the header is not utf-8: save it as UTF-8, or name its own encoding, such as "
             "data.options.encoding: cp1252",
         ),
+        (
+            "id,größe,gr\n1,Größe,2\n".encode().replace(b"gr\n", b"gr\xc3\n"),
+            "utf-8",
+            "the header is not utf-8: other letters of the file are: mend those that are not, or drop them",
+        ),
         (b"id,title\n1,a\n2,\x81\n", "cp1252", "is not cp1252 (line 3): save it as UTF-8, or name its own"),
         (TEXT.encode("utf-16")[:-1], "utf-16", "is not utf-16 (line 3): save it as UTF-8"),
         (TEXT.encode(), "utf-16", "the header is not utf-16: save it as UTF-8"),
         ((TEXT + "3,Öl\n").encode(), "cp1252", "is not cp1252 but UTF-8: set data.options.encoding: utf-8"),
         ("id,название\n1,чай\n".encode(), "koi8-r", "is not koi8-r but UTF-8: set data.options.encoding"),
+        (
+            TEXT.encode() * 9 + b"3,Gr\xc3\n",
+            "cp1252",
+            "is not cp1252 but UTF-8: set data.options.encoding: utf-8",
+        ),
         (TEXT.encode("utf-8-sig"), "latin-1", "is not latin-1 but UTF-8: set data.options.encoding: utf-8"),
     ],
 )
 def test_another_encoding_is_said(tmp_path: Path, content: bytes, encoding: str, message: str) -> None:
     assert problem(tmp_path, content, Dialect(encoding=encoding)).startswith(message)
+
+
+def test_no_other_encoding_is_proposed_for_a_letter_that_a_short_field_cut(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("id,name\n1,größe\n2,Kü".encode()[:-1])
+    told = DelimitedFile(tmp_path / "t.csv", PLAIN).explain_bytes(2, "name")
+    assert told.startswith(
+        "is not UTF-8 (row 2, column 'name'): other letters of the file are: mend those that"
+    )
+    assert "cp1252" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("การสั่งซื้อสินค้า รองเท้ากีฬา หม้อหุงข้าว", "tis-620"),
+        ("红色连衣裙 女士手提包 运动鞋 联通", "gbk"),
+        ("ｱｲｳｴｵ ﾊﾝﾄﾞﾊﾞｯｸﾞ 台所用品", "euc_jp"),
+        ("Красное платье и ёлка", "cp866"),
+        ("Größe Straße Äpfel", "mac-roman"),
+    ],
+)
+def test_letters_that_are_utf8_by_chance_are_no_utf8(tmp_path: Path, text: str, encoding: str) -> None:
+    rows = read(tmp_path, f"id,title\n1,{text}\n".encode(encoding), Dialect(encoding=encoding))
+    assert rows == [{"id": b"1", "title": text.encode()}]
 
 
 @pytest.mark.parametrize(
