@@ -1,12 +1,14 @@
 """Find numbers that lost digits in the source, so that different ones became equal.
 
-Floats hold whole numbers exactly only up to a limit, and spreadsheets write long ones as 4.00638E+12.
+Floats hold whole numbers exactly only up to a limit, and programs write long ones as 4.00638E+12. Such a
+number has lost digits if fewer are written than it has: 4.006381333E+09 is exact, 4.00638E+09 is not.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.columns import to_arrow
@@ -18,16 +20,20 @@ ID_HINT = "decimals and numbers such as 4.00638E+12 stand for several ids: write
 ORDER_HINT = "rounded, several events have the same one: write all digits, or 64-bit numbers in Parquet"
 
 #: A number with an exponent, as programs write it: always with a sign.
-_WITH_EXPONENT = r"^\s*[+-]?[0-9]([.,][0-9]+)?[eE]\+[0-9]+\s*$"
-#: A number with an exponent as spreadsheets write it: at most six digits, of twelve or more.
-_BY_SPREADSHEET = r"^\s*[+-]?[0-9]([.,][0-9]{1,5})?[eE]\+(1[1-9]|[2-9][0-9])\s*$"
+_WITH_EXPONENT = r"^\s*[+-]?[0-9](?:[.,](?P<fraction>[0-9]+))?(?P<mark>[eE])\+(?P<exponent>[0-9]{1,9})\s*$"
+#: From this exponent on, programs write all floats with one, and without the zeros at the end: only fractions
+#: with fewer digits than these must have been rounded.
+_OF_ANY_FLOAT, _FRACTION_OF_FLOAT = 15, 6
+#: R writes 100000 as 1e+05. At most this share of numbers is so round; a program that rounds does it to all.
+_FEW = 0.05
 
 
 def are_rounded_ids(values: pd.Series) -> np.ndarray:
     """Tell which values cannot be ids because they stand for several whole numbers, bool."""
     if values.dtype == object:
         big = [isinstance(value, float) and abs(value) >= _exact_below(np.float64) for value in values]
-        return np.array(big, bool) | _match(values, _WITH_EXPONENT)
+        exponents, digits, _ = _with_exponents(values)
+        return np.array(big, bool) | (digits < exponents)
     if not pd.api.types.is_float_dtype(values):
         return np.zeros(len(values), dtype=bool)
     return _are_inexact(values)
@@ -39,7 +45,9 @@ def are_rounded_positions(values: pd.Series) -> np.ndarray:
     Doubles pass, because their rounding is finer than any clock.
     """
     if values.dtype == object:
-        return _match(values, _BY_SPREADSHEET)
+        exponents, digits, by_r = _with_exponents(values)
+        lost = digits < np.where(exponents < _OF_ANY_FLOAT, exponents, _FRACTION_OF_FLOAT)
+        return lost & ~by_r if lost.sum() <= _FEW * len(lost) else lost
     is_short = str(values.dtype).lower() in _SHORT_FLOATS
     return _are_inexact(values) if is_short else np.zeros(len(values), dtype=bool)
 
@@ -54,8 +62,13 @@ def _exact_below(kind: np.dtype | type) -> float:
     return 2.0 ** (np.finfo(kind).nmant + 1)
 
 
-def _match(values: pd.Series, pattern: str) -> np.ndarray:
-    if pd.api.types.infer_dtype(values, skipna=True) != "string":
-        return np.zeros(len(values), dtype=bool)
-    found = pc.match_substring_regex(to_arrow(values), pattern)
-    return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+def _with_exponents(values: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the exponents and the digits of the fractions of numbers such as 4.00638E+12, int64 [n].
+
+    And whether the mark is a small letter, as R writes it, bool [n]. Other values have zeros.
+    """
+    texts = pd.api.types.infer_dtype(values, skipna=True) == "string"
+    held = to_arrow(values) if texts else pa.nulls(len(values), pa.string())
+    fractions, marks, exponents = pc.extract_regex(held, _WITH_EXPONENT).flatten()
+    whole = [part.cast(pa.int64()).fill_null(0).to_numpy() for part in (exponents, pc.utf8_length(fractions))]
+    return whole[0], whole[1], pc.equal(marks, "e").fill_null(False).to_numpy(zero_copy_only=False)

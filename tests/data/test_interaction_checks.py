@@ -261,16 +261,23 @@ def test_events_that_are_there_twice_are_told(
         assert [notice.partition(" are")[0] for notice in notices] == told
 
 
-@pytest.mark.parametrize("column", ["session_id", "time"])
-def test_what_a_spreadsheet_rounded_is_refused(
-    make_config: MakeConfig, items: pd.DataFrame, column: str
+@pytest.mark.parametrize(
+    ("column", "unit", "time", "rounded"),
+    [
+        ("session_id", "ms", 1_709_280_000_000, "1.70928E+12"),
+        ("time", "ms", 1_709_280_000_000, "1.70928E+12"),
+        ("time", "s", 1_709_280_000, "1.70928e+09"),
+    ],
+)
+def test_what_a_program_rounded_is_refused(
+    make_config: MakeConfig, items: pd.DataFrame, column: str, unit: str, time: int, rounded: str
 ) -> None:
-    events = pd.DataFrame({"session_id": ["s1", "s1"], "item_id": [10, 20], "time": [1_709_280_000_000] * 2})
-    events[column] = ["1.70928E+12", "1.70928E+12"]
-    ms, by_hash = {"time_format": "ms"}, {"kind": "hash"}
-    config = make_config(events, items, columns={"order": "time"}, options=ms, split=by_hash)
+    events = pd.DataFrame({"session_id": ["s1", "s1"], "item_id": [10, 20], "time": [time] * 2})
+    events[column] = [rounded, rounded]
+    options, by_hash = {"time_format": unit}, {"kind": "hash"}
+    config = make_config(events, items, columns={"order": "time"}, options=options, split=by_hash)
     (problem,) = problems_of(config)
-    assert f"column '{column}': may have lost digits in 2 rows: row 1 ('1.70928E+12')" in problem
+    assert f"column '{column}': may have lost digits in 2 rows: row 1 ('{rounded}')" in problem
 
 
 def test_items_whose_ids_a_spreadsheet_rounded_are_refused(

@@ -12,7 +12,9 @@ def test_a_number_with_an_exponent_is_no_id(text: str) -> None:
     assert list(are_rounded_ids(pd.Series(["x", None, text]))) == [False, False, True]
 
 
-@pytest.mark.parametrize("text", ["12e4", "1e10", "5E7", "1.E+5x", "4006381333000", "7.5", ""])
+@pytest.mark.parametrize(
+    "text", ["12e4", "1e10", "5E7", "1.E+5x", "4006381333000", "7.5", "", "4.006381333E+09"]
+)
 def test_codes_and_whole_numbers_are_ids(text: str) -> None:
     assert not are_rounded_ids(pd.Series([text, None, "x"])).any()
 
@@ -23,14 +25,34 @@ def test_floats_are_ids_up_to_where_they_hold_every_whole_number(kind: type, fir
     assert list(are_rounded_ids(values)) == [False, False, True, True, False]
 
 
-@pytest.mark.parametrize("text", ["1.70927E+12", "1,7E+12", "2E+11"])
-def test_times_and_places_from_a_spreadsheet_are_rounded(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1.70927E+12", "1,7E+12", "2E+11", "1.5E+10", "1.70927E+18"),
+        *("1.70929e+09", "1.7092902e+09", "1.71e+09", "1.70929e+009", "1.709290e+09", "1.709290123e+12"),
+    ],
+)
+def test_times_and_places_with_fewer_digits_than_they_have_are_rounded(text: str) -> None:
     assert list(are_rounded_positions(pd.Series([text, None, "12"]))) == [True, False, False]
 
 
-@pytest.mark.parametrize("text", ["1.7092512e+18", "1e+05", "1.5E+10", "1709251200000", "2024-03-01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1.709290123E+09", "1.709290123000e+09", "1.7092512e+18", "1.709251200123456e+18", "1.7092512E9"),
+        *("1709251200000", "2024-03-01"),
+    ],
+)
 def test_what_programs_write_has_all_digits_of_a_float(text: str) -> None:
     assert not are_rounded_positions(pd.Series([text, None])).any()
+
+
+def test_few_round_numbers_that_r_shortens_are_exact_places_and_no_ids() -> None:
+    numbers = pd.Series([*map(str, range(99_900, 100_000)), "1e+05", "100001"])
+    assert not are_rounded_positions(numbers).any()
+    assert are_rounded_ids(numbers).sum() == 1
+    by_spreadsheet = numbers.replace("1e+05", "1E+05")
+    assert are_rounded_positions(by_spreadsheet).sum() == 1
 
 
 def test_times_in_floats_of_32_bits_are_rounded() -> None:
