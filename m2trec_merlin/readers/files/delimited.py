@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -95,7 +96,12 @@ class DelimitedFile:
                 hint = "no field may hold the separator" + (f", with {setting}" if setting else "")
             if self._has_single_quotes():
                 hint = "single quotation marks (') hold no field together: write double ones"
-            elif bad.are_nearly_all:
+            elif len(self.names) > 1 and bad.are_nearly_all(len(self.names) + 1):
+                hint = (
+                    f"does its header, {self._shown_header}, lack the name of a column, such as that of the "
+                    f"row names of R (col.names=NA writes it)? If not, {hint}"
+                )
+            elif bad.are_nearly_all():
                 hint = f"is its first line, {self._shown_header}, the header? Remove what stands above that"
             raise self._problem(f"{bad.message(len(self.names))}; {hint}")
 
@@ -241,6 +247,7 @@ class _BadRows:
 
     def __init__(self) -> None:
         self.count = 0
+        self._of_length: Counter[int] = Counter()
         self._rows_before, self._count_before = 0, 0
         self._shown: list[str] = []
 
@@ -249,6 +256,7 @@ class _BadRows:
         if self.count < SHOWN:
             self._shown.append(f"row {self._rows_before + row.number - 1} ({row.actual_columns})")
         self.count += 1
+        self._of_length[row.actual_columns] += 1
         return "skip"
 
     def end_of_piece(self, good: int) -> None:
@@ -256,10 +264,10 @@ class _BadRows:
         self._rows_before += good + self.count - self._count_before
         self._count_before = self.count
 
-    @property
-    def are_nearly_all(self) -> bool:
-        """Whether nearly all rows are bad."""
-        return self.count > _NEARLY_ALL * self._rows_before
+    def are_nearly_all(self, fields: int | None = None) -> bool:
+        """Tell whether nearly all rows are bad, in that they have so many fields if a number is given."""
+        count = self.count if fields is None else self._of_length[fields]
+        return count > _NEARLY_ALL * self._rows_before
 
     def message(self, expected: int) -> str:
         """Return a message with the number of bad rows and the first ones."""

@@ -248,6 +248,21 @@ def test_what_stands_above_the_header_is_to_be_removed(tmp_path: Path) -> None:
     )
 
 
+def test_a_header_without_a_name_for_row_names_is_asked_for_it(tmp_path: Path) -> None:
+    """As R's write.table leaves it out."""
+    rows = "".join(f'"{n}","s{n}","i","2024-03-01"\n' for n in range(1, 41))
+    told = problem(tmp_path, '"session","item","time"\n' + rows)
+    assert told.startswith("40 rows do not have the 3 fields of the header: row 1 (4), row 2 (4), ")
+    assert told.endswith(
+        "; does its header, 'session,item,time', lack the name of a column, such as that of the row names of "
+        "R (col.names=NA writes it)? If not, a field that holds the separator must stand in quotation marks"
+    )
+
+
+def test_two_more_fields_than_in_the_header_are_no_row_names(tmp_path: Path) -> None:
+    assert "row names" not in problem(tmp_path, "session,item\n" + "s,i,1,2\n" * 40)
+
+
 def test_single_quotation_marks_around_separators_are_told(tmp_path: Path) -> None:
     content = b"id,title\n" + b"1,'lamp, red'\n" * 40
     assert "single quotation marks (') hold no field together: write double ones" in problem(
