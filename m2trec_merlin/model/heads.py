@@ -76,16 +76,17 @@ class NextItemHead(nn.Module):
             return described[..., :0]
         return F.normalize(self.project(described), dim=-1)
 
-    def queries(self, session_vectors: Tensor, items: Tensor, history: History) -> Tensor:
+    def queries(self, session_vectors: Tensor, items: Tensor, held: Tensor, history: History) -> Tensor:
         """Return the query vectors of prefixes, [P, D].
 
         Args:
             session_vectors: vectors of the prefixes, [P, D].
-            items: `session_item_vectors` of the items of `history`, pair by pair, [M, D].
+            items: `session_item_vectors` of items, [n, D].
+            held: which of these items each pair of `history` is about, int64 [M].
             history: the items that each prefix holds.
         """
         if self.session_items is not None:
-            session_vectors = self.session_items(session_vectors, items, history)
+            session_vectors = self.session_items(session_vectors, items, held, history)
         return self.scale(session_vectors)
 
     def queries_padded(

@@ -92,9 +92,8 @@ class ModelScorer:
         They are valid until the next call, which reuses their memory: it takes hundreds of megabytes.
         """
         history = recent_items(prefixes, self.model.max_length, self.device)
-        own_MD = self._own_vectors_RD[history.rows]
-        head = self.model.next_item_head
-        queries_PD = head.queries(self.session_vectors(prefixes), own_MD, history)
+        head, own_RD = self.model.next_item_head, self._own_vectors_RD
+        queries_PD = head.queries(self.session_vectors(prefixes), own_RD, history.rows, history)
         if self._kept is None or len(self._kept) < len(prefixes):
             self._kept = queries_PD.new_empty(len(prefixes), len(self._catalogue.biases))
         kept_PR = self._kept[: len(prefixes)]

@@ -1,6 +1,6 @@
 """The part of the query that comes from the session's own items.
 
-Shape legend: P prefixes, M (prefix, item) pairs, B sessions, L longest session, D width.
+Shape legend: P prefixes, M (prefix, item) pairs, U items, B sessions, L longest session, D width.
 """
 
 from __future__ import annotations
@@ -8,9 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.encoded_prefixes import History
+
+#: Number of pairs whose vectors are held at a time: some 64 MiB for each of a handful of tensors. Pairs grow
+#: with the square of the length of sessions, and a batch of long ones has millions.
+PAIRS_AT_A_TIME = 1 << 17
 
 
 class SessionItems(nn.Module):
@@ -33,14 +38,29 @@ class SessionItems(nn.Module):
         self.sharpness = nn.Parameter(torch.ones(()))
         self.encoder_weight = nn.Parameter(torch.ones(()))
 
-    def forward(self, session_vectors: Tensor, items_MD: Tensor, history: History) -> Tensor:
+    def forward(self, session_vectors: Tensor, vectors_UD: Tensor, held: Tensor, history: History) -> Tensor:
         """Return the queries of prefixes, [P, D].
 
         Args:
             session_vectors: vectors of the prefixes, [P, D].
-            items_MD: unit vectors of the items of `history`, pair by pair.
+            vectors_UD: unit vectors of items.
+            held: which of these items each pair of `history` is about, int64 [M].
             history: the items that each prefix holds, and their distances from its end.
         """
+        blocks = _blocks(history.prefix, len(session_vectors))
+        if len(blocks) == 1:
+            return self._queries(session_vectors, vectors_UD, held, history)
+        queries = []
+        for prefixes, pairs in blocks:
+            prefix = history.prefix[pairs] - prefixes.start
+            part = History(prefix, history.rows[pairs], history.distance[pairs])
+            block = (session_vectors[prefixes], vectors_UD, held[pairs], part)
+            # Gradients compute a block again, rather than keep the vectors of all pairs.
+            queries.append(checkpoint(self._queries, *block, use_reentrant=False, preserve_rng_state=False))
+        return torch.cat(queries)
+
+    def _queries(self, session_vectors: Tensor, vectors_UD: Tensor, held: Tensor, history: History) -> Tensor:
+        items_MD = vectors_UD.index_select(0, held)
         asked_MD = self._asked(session_vectors).index_select(0, history.prefix)
         logits = self._logits((asked_MD * items_MD).sum(1), history.distance)
         logits = logits.masked_fill(history.rows == NO_ITEM, -torch.inf)
@@ -80,3 +100,18 @@ class SessionItems(nn.Module):
 
     def _add(self, session_vectors: Tensor, pooled: Tensor) -> Tensor:
         return self.encoder_weight * F.normalize(session_vectors, dim=-1) + pooled
+
+
+def _blocks(pair_prefixes: Tensor, n_prefixes: int) -> list[tuple[slice, slice]]:
+    """Divide prefixes into blocks of about `PAIRS_AT_A_TIME` pairs; return each block's prefixes and pairs.
+
+    On a GPU there is one block: finding where others begin means waiting, in a step that may be a recorded
+    graph.
+    """
+    if len(pair_prefixes) <= PAIRS_AT_A_TIME or pair_prefixes.is_cuda:
+        return [(slice(0, n_prefixes), slice(0, len(pair_prefixes)))]
+    starts = torch.unique_consecutive(pair_prefixes[::PAIRS_AT_A_TIME])
+    starts[0] = 0
+    firsts = [*torch.searchsorted(pair_prefixes, starts).tolist(), len(pair_prefixes)]
+    bounds = [*starts.tolist(), n_prefixes]
+    return [(slice(*bounds[k : k + 2]), slice(*firsts[k : k + 2])) for k in range(len(starts))]

@@ -107,8 +107,8 @@ class NextItem(PredictionTask):
 
     def _queries(self, prefixes: EncodedPrefixes, held: Tensor) -> Tensor:
         """Return query vectors [P, D]; `held` are positions of the history's items in the batch's rows."""
-        items = self.scorer.session_item_vectors(prefixes.items.described).index_select(0, held)
-        return self.scorer.queries(prefixes.vectors, items, prefixes.history)
+        items = self.scorer.session_item_vectors(prefixes.items.described)
+        return self.scorer.queries(prefixes.vectors, items, held, prefixes.history)
 
     def _candidates(self, prefixes: EncodedPrefixes) -> tuple[Tensor, ItemVectors]:
         """Return rows and item vectors of the candidates, the batch's own first."""

@@ -29,7 +29,7 @@ def queries(tested: NextItemHead, sessions: torch.Tensor) -> torch.Tensor:
     """Queries of prefixes that hold one item each."""
     n = len(sessions)
     history = History(torch.arange(n), torch.ones(n, dtype=torch.long), torch.zeros(n, dtype=torch.long))
-    return tested.queries(sessions, tested.session_item_vectors(torch.randn(n, 5)), history)
+    return tested.queries(sessions, tested.session_item_vectors(torch.randn(n, 5)), torch.arange(n), history)
 
 
 def change_weights(tested: NextItemHead) -> None:
@@ -81,7 +81,8 @@ class TestContract:
         counted = torch.tensor([[True, True, False], [False, True, True]])
         prefix, step = counted.nonzero(as_tuple=True)
         history = History(prefix, torch.ones_like(prefix), lengths[prefix] - 1 - step)
-        asked = tested.queries(sessions, tested.session_item_vectors(described[prefix, step]), history)
+        items, each = tested.session_item_vectors(described[prefix, step]), torch.arange(len(prefix))
+        asked = tested.queries(sessions, items, each, history)
         torch.testing.assert_close(tested.queries_padded(sessions, described, counted, lengths), asked)
 
     def test_an_item_outside_of_the_catalogue_scores_as_one_never_seen(self, kind: str) -> None:
