@@ -26,6 +26,8 @@ from m2trec_merlin.readers.files.raw_types import Convert, NotTextError, convers
 from m2trec_merlin.readers.problems import SHOWN
 
 _PARQUET = (".parquet", ".pq")
+#: Names of tables that any other text may have, too.
+_OF_ANY_TEXT = (".txt", ".dat")
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 _PEEKED_BYTES = 1 << 10
 #: Digits to which numbers in names of files are padded for sorting.
@@ -51,8 +53,8 @@ class TableFile:
     Args:
         path: path of a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or of a folder of
             such files, which are read in the order of their names, part-2 before part-10. Links are followed.
-            Names that begin with a dot or an underscore are skipped; a folder DAY=2024-03-01 adds a column
-            to its files.
+            Names that begin with a dot or an underscore are skipped, as are .txt and .dat beside other names.
+            A folder DAY=2024-03-01 adds a column to its files.
         dialect: dialect of CSV files.
     """
 
@@ -158,8 +160,7 @@ class TableFile:
             return [self.path]
         if not self.path.is_dir():
             return []
-        found = [file for file in _files_below(self.path) if file.is_file() and _is_table(file)]
-        return sorted(found, key=_order_of)
+        return sorted(filter(Path.is_file, _tables_below(self.path)), key=_order_of)
 
     @cached_property
     def _parts(self) -> list[Part]:
@@ -169,8 +170,8 @@ class TableFile:
             if any(self.path.glob(sign)):
                 what = f"is {name} table, whose files hold deleted rows, too: write it as Parquet"
                 raise DataError(str(self.path), [f"{self.path}: {what}"])
-        for file in _files_below(self.path) if self.path.is_dir() else ():
-            if _is_table(file) and not file.exists():
+        for file in _tables_below(self.path) if self.path.is_dir() else ():
+            if not file.exists():
                 problems.append(f"{file}: is a link to {file.readlink()}, which is not there")
         for file in self._files():
             try:
@@ -248,8 +249,11 @@ class TableFile:
         return pd.DataFrame(columns).set_index(pd.RangeIndex(row, row + len(batch)))
 
 
-def _is_table(file: Path) -> bool:
-    return suffix_of(file) in _PARQUET or suffix_of(file) in SEPARATORS
+def _tables_below(folder: Path) -> list[Path]:
+    """Return the files that are parts of a table by their names, also links that lead nowhere."""
+    found = [file for file in _files_below(folder) if suffix_of(file) in (*_PARQUET, *SEPARATORS)]
+    # Beside files that are certainly tables, others are notes, such as README.txt.
+    return [file for file in found if suffix_of(file) not in _OF_ANY_TEXT] or found
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -18,6 +18,27 @@ def table(folder: Path, name: str, values: list[object]) -> TableFile:
     return TableFile(folder)
 
 
+def test_folders_that_are_named_by_a_value_are_columns(tmp_path: Path) -> None:
+    """As Hive, Spark and `to_parquet(partition_cols=...)` write them."""
+    frame = pd.DataFrame(
+        {"n": range(4), "day": ["2024-03-01", None, "2024-03-01", "a/b"], "shop": [1, 1, 2, 2]}
+    )
+    frame.to_parquet(tmp_path / "parquet", partition_cols=["day", "shop"])
+    read = TableFile(tmp_path / "parquet").read(["day", "n", "shop"]).sort_values("n")
+    assert read["day"].where(read["day"].notna(), None).tolist() == frame["day"].tolist()
+    assert (read["n"].tolist(), read["shop"].tolist()) == ([0, 1, 2, 3], ["1", "1", "2", "2"])
+    (tmp_path / "csv" / "day=2024-03-01").mkdir(parents=True)
+    (tmp_path / "csv" / "day=2024-03-01" / "part.csv").write_text("n,m\n7,8\n")
+    for columns in (["day"], ["day", "m"], None):
+        read = TableFile(tmp_path / "csv").read(columns)
+        assert read.to_dict("records") == [
+            {k: v for k, v in {"n": "7", "m": "8", "day": "2024-03-01"}.items() if k in read}
+        ]
+    # What a file says itself counts.
+    (tmp_path / "csv" / "day=2024-03-01" / "part.csv").write_text("n,day\n7,today\n")
+    assert TableFile(tmp_path / "csv").read()["day"].tolist() == ["today"]
+
+
 def test_a_folder_is_a_column_of_its_files(tmp_path: Path) -> None:
     for name in ("event=buy", "event=__HIVE_DEFAULT_PARTITION__", "event=add%20to"):
         (tmp_path / name).mkdir()

@@ -165,6 +165,23 @@ def test_files_of_a_folder_that_are_not_read_are_told(tmp_path: Path) -> None:
     assert len(table.read()) == 1 and TableFile(tmp_path / "a.csv").notices() == []
 
 
+def test_a_note_beside_tables_is_no_part_of_them_and_told(tmp_path: Path) -> None:
+    for name in ("a.csv", "day=2/b.tsv", "README.txt", "b.dat"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a\n1\n")
+    (tmp_path / "notes.txt").symlink_to(tmp_path / "nowhere.txt")
+    table = TableFile(tmp_path)
+    assert table.read(["a"])["a"].tolist() == ["1", "1"]
+    told = f"{tmp_path}: 3 files are no .parquet, .csv or .tsv files and were not read: "
+    assert table.notices() == [told + "README.txt, b.dat, notes.txt"]
+
+
+def test_files_of_any_text_are_a_table_where_there_are_no_others(tmp_path: Path) -> None:
+    for name in ("b.dat", "a.txt", "notes.md"):
+        (tmp_path / name).write_text(f"a\n{name}\n")
+    assert TableFile(tmp_path).read()["a"].tolist() == ["a.txt", "b.dat"]
+
+
 @pytest.mark.parametrize(
     ("sign", "name"),
     [
@@ -297,27 +314,6 @@ def test_damaged_names_of_columns_are_told(tmp_path: Path) -> None:
         DataError, match=r"items\.parquet: cannot be read as Parquet: .*can't decode byte 0xb3"
     ):
         TableFile(path).columns()
-
-
-def test_folders_that_are_named_by_a_value_are_columns(tmp_path: Path) -> None:
-    """As Hive, Spark and `to_parquet(partition_cols=...)` write them."""
-    table = pd.DataFrame(
-        {"n": range(4), "day": ["2024-03-01", None, "2024-03-01", "a/b"], "shop": [1, 1, 2, 2]}
-    )
-    table.to_parquet(tmp_path / "parquet", partition_cols=["day", "shop"])
-    read = TableFile(tmp_path / "parquet").read(["day", "n", "shop"]).sort_values("n")
-    assert read["day"].where(read["day"].notna(), None).tolist() == table["day"].tolist()
-    assert (read["n"].tolist(), read["shop"].tolist()) == ([0, 1, 2, 3], ["1", "1", "2", "2"])
-    (tmp_path / "csv" / "day=2024-03-01").mkdir(parents=True)
-    (tmp_path / "csv" / "day=2024-03-01" / "part.csv").write_text("n,m\n7,8\n")
-    for columns in (["day"], ["day", "m"], None):
-        read = TableFile(tmp_path / "csv").read(columns)
-        assert read.to_dict("records") == [
-            {k: v for k, v in {"n": "7", "m": "8", "day": "2024-03-01"}.items() if k in read}
-        ]
-    # What a file says itself counts.
-    (tmp_path / "csv" / "day=2024-03-01" / "part.csv").write_text("n,day\n7,today\n")
-    assert TableFile(tmp_path / "csv").read()["day"].tolist() == ["today"]
 
 
 def test_a_decimal_of_parquet_beside_texts_with_decimal_commas_keeps_its_size(tmp_path: Path) -> None:
