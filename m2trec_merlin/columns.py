@@ -16,11 +16,13 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.spelling import spell, with_point
 
 #: Patterns of the words that programs write for a missing value, and that spreadsheets write for an error.
-_NONE = r"null|nan|none|nil|na|n/a|n\.a\."
+_NONE = r"null|nan|none|nil|na|n/a|n\.a\.|k\. ?a\.|keine angabe"
 _MISTAKE = r"n/?a|nv|ref!|bezug!|value!|wert!|name\?|num!|zahl!|div/0!|null!"
-_IN_BRACKETS = rf"[(\[<]({_NONE}|blank|empty|leer)[)\]>]"
-#: A suffix that begins with @ may have been appended to the word.
-_MISSING_WORD = rf"(?i)^\s*({_NONE}|undefined|nat|\\n|-+|\?+|{_IN_BRACKETS}|#({_MISTAKE}))\s*(@.*)?$"
+#: What is a value where a column says whether something is there, but hardly anybody's name.
+_NOT_THERE = "not (set|available|provided)"
+_IN_BRACKETS = rf"[(\[<]({_NONE}|{_NOT_THERE}|blank|empty|leer)[)\]>]"
+_MISSING_WORD = rf"{_NONE}|undefined|nat|\\n|-+|\?+|{_IN_BRACKETS}|#({_MISTAKE})"
+_NO_NAME = rf"{_MISSING_WORD}|{_NOT_THERE}|unknown|unbekannt"
 
 
 def to_arrow(series: pd.Series) -> pa.Array:
@@ -76,9 +78,16 @@ def of_one_type(series: pd.Series) -> pd.Series:
     return lists.map(lambda value: as_text(pd.Series(value, dtype=object)).to_pylist(), na_action="ignore")
 
 
-def are_missing_words(texts: pa.Array) -> np.ndarray:
-    """Tell which texts are words that programs write for a missing value; they may be names, too."""
-    return pc.fill_null(pc.match_substring_regex(texts, _MISSING_WORD), False).to_numpy(zero_copy_only=False)
+def are_missing_words(texts: pa.Array, are_ids: bool = False) -> np.ndarray:
+    """Tell which texts are words that programs write for a missing value; they may be names, too.
+
+    Args:
+        texts: texts, null where missing.
+        are_ids: whether the texts are ids. Some words, such as "unknown", are usual values of other columns.
+    """
+    # A suffix that begins with @ may have been appended to the word.
+    pattern = rf"(?i)^\s*({_NO_NAME if are_ids else _MISSING_WORD})\s*(@.*)?$"
+    return pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(zero_copy_only=False)
 
 
 def as_category(series: pd.Series) -> pa.Array:

@@ -72,6 +72,7 @@ def test_numbers_read_as_floats_have_the_text_of_integers(numbers):
     [
         *("NULL", "n/a", "N.A.", "<NA>", " NaN ", "\\N", "-", "--", "?", "(null)", "[NULL]", "(blank)"),
         *("#N/A", "#NV", "#DIV/0!", "#NAME?", "#REF!@2024-03-01"),
+        *("(not set)", "(not provided)", "k.A.", "k. A.", "keine Angabe"),
     ],
 )
 def test_what_programs_and_spreadsheets_write_for_none_is_known(word: str) -> None:
@@ -80,7 +81,13 @@ def test_what_programs_and_spreadsheets_write_for_none_is_known(word: str) -> No
 
 @pytest.mark.parametrize("name", ["blank", "#1", "#sale", "Na+", "nullable", "(new)", "[none", "-5", "n.a"])
 def test_names_are_no_words_for_none(name: str) -> None:
-    assert not are_missing_words(pa.array([name])).any()
+    assert not are_missing_words(pa.array([name]), are_ids=True).any()
+
+
+@pytest.mark.parametrize("word", ["unknown", "Unbekannt", "not set", "not available", "unknown@2024-03-01"])
+def test_what_may_be_said_of_an_item_is_a_word_for_none_among_ids(word: str) -> None:
+    assert are_missing_words(pa.array([word]), are_ids=True).all()
+    assert not are_missing_words(pa.array([word])).any()
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
-from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.data.position_checks import PositionChecks
@@ -18,7 +15,7 @@ from m2trec_merlin.data.time_checks import TimeChecks
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import SPLITS, KnownItems, has_fractions, normalise_ids
-from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, explain_unknown
+from m2trec_merlin.readers.near_ids import AlikeIds, MissingWords, doubt_of, explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
 from m2trec_merlin.readers.rounded import ID_HINT, ORDER_HINT, are_rounded_ids, are_rounded_positions
@@ -115,7 +112,7 @@ class InteractionChecker:
         self._event_columns = EventColumns(config)
         self._repeated = 0
         self._doubled = np.zeros(2, np.int64)
-        self._missing_words: Counter[str] = Counter()
+        self._missing_words = {column: MissingWords() for column in self._missing_hints}
         self._odd_ids = ""
         self._alike_ids = AlikeIds()
         self._log = ProblemLog(self._origin)
@@ -131,6 +128,8 @@ class InteractionChecker:
             for column, hint in self._missing_hints.items()
             if column in chunk
         }
+        for column, values in ids.items():
+            self._missing_words[column].add(values)
         sessions = numbered(ids[SESSION_ID]) if SESSION_ID in ids else None
         if ITEM_ID in ids and self._known is not None:
             self._check_items(ids[ITEM_ID], self._known)
@@ -187,9 +186,6 @@ class InteractionChecker:
         kept = lengths >= self._shortest
         self._count_repeated(session, chunk)
         if pd.api.types.infer_dtype(ids, skipna=True) == "string":
-            for number in np.flatnonzero(are_missing_words(pa.array(ids, pa.string(), from_pandas=True))):
-                # The ids of sessions cut from users are USER@START.
-                self._missing_words[ids[number].split("@")[0]] += int(lengths[number])
             self._odd_ids = self._odd_ids or doubt_of(ids)
             self._alike_ids.add(ids)
         self.sessions += int(kept.sum())
@@ -218,9 +214,9 @@ class InteractionChecker:
         """Return warnings about interactions that are valid, but probably not intended."""
         column = self._origin.column(SESSION_ID)
         found = [
-            f"{count:,} events have '{word}' in column '{column}', which is taken for a name: leave it empty "
-            "where there is no value"
-            for word, count in self._missing_words.items()
+            doubt
+            for each, words in self._missing_words.items()
+            for doubt in words.doubts(self._origin.column(each))
         ]
         if self._odd_ids:
             found.append(f"column '{column}': {self._odd_ids}; without them, a session is another one")

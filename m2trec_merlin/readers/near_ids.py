@@ -1,13 +1,17 @@
-"""Find ids that are probably mistakes: almost equal to another id, or with invisible characters."""
+"""Find ids that are probably mistakes: almost equal to another id, of odd characters, or words for none."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from m2trec_merlin.columns import are_missing_words
 
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
@@ -82,11 +86,43 @@ def doubt_of_items(ids: Iterable[object]) -> str:
     texts = _texts(ids)
     if odd := _doubt_of(texts):
         return f"{odd}, and requests must write them so"
+    words = texts.filter(pa.array(are_missing_words(texts, are_ids=True)))
+    if len(words):
+        return f"ids such as {words[0].as_py()!r} are words for a missing value: are these rows items?"
     names = texts.filter(pc.invert(pc.match_substring_regex(texts, r"^[+-]?\d+(\.\d*)?$")))
     if not 0 < len(names) <= _NOTABLE * len(texts) + _FEW or len(texts) < _MANY:
         return ""
     others = f"{len(texts) - len(names):,} other ids are"
     return f"ids such as {names[0].as_py()!r} are no numbers, as {others}: are these rows items?"
+
+
+class MissingWords:
+    """Count, chunk by chunk, the events whose id in a column is a word for a missing value."""
+
+    def __init__(self) -> None:
+        self._events: Counter[str] = Counter()
+
+    def add(self, ids: pd.Series) -> None:
+        """Add the ids of a chunk of events, normalised by `normalise_ids`."""
+        if ids.dtype != object:
+            return
+        counted = pc.value_counts(pa.array(ids, pa.string(), from_pandas=True))
+        are_words = are_missing_words(counted.field("values"), are_ids=True)
+        for entry in counted.filter(pa.array(are_words)).to_pylist():
+            # The ids of sessions cut from users are USER@START.
+            self._events[entry["values"].split("@")[0]] += entry["counts"]
+
+    def doubts(self, column: str) -> Iterator[str]:
+        """Yield a warning for each word.
+
+        Args:
+            column: the name of the column in the source.
+        """
+        for word, count in self._events.items():
+            yield (
+                f"{count:,} events have '{word}' in column '{column}', which is taken for a name: leave it "
+                "empty where there is no value"
+            )
 
 
 class AlikeIds:

@@ -105,6 +105,8 @@ def test_a_few_ids_may_be_alike_by_chance() -> None:
         (["Total", *range(40)], ""),
         ([*"abcdefgh"] * 5, ""),
         (["7 ", "8"], "ids such as '7 ' have white space"),
+        (["tea", None, "Unknown"], "ids such as 'Unknown' are words for a missing value: are these"),
+        (["nan", *range(40)], "ids such as 'nan' are words for a missing value"),
     ],
 )
 def test_a_row_that_is_no_item_is_told(ids: list[object], told: str) -> None:
