@@ -134,6 +134,12 @@ def split_values(series: pd.Series, separator: str, longest: int) -> pa.ListArra
         separator: separator of the values in a string.
         longest: maximum number of values kept of a row, the first ones.
     """
+    texts, parents = split_texts(series, separator)
+    return gather_lists(_spelled(texts), parents, len(series), longest)
+
+
+def split_texts(series: pd.Series, separator: str) -> tuple[pa.Array, np.ndarray]:
+    """Return the texts of all categories as they are written, and the row of each; see `split_values`."""
     try:
         lists = to_arrow(series)
     except pa.ArrowException:
@@ -141,9 +147,8 @@ def split_values(series: pd.Series, separator: str, longest: int) -> pa.ListArra
         lists = pa.array([_split_one(value, separator) for value in series], pa.list_(pa.string()))
     if not is_list(lists.type):
         lists = pc.split_pattern(as_text(series), separator)
-    values = as_category(lists.flatten().to_pandas(integer_object_nulls=True).rename(series.name))
-    parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-    return gather_lists(values, parents, len(lists), longest)
+    texts = as_text(lists.flatten().to_pandas(integer_object_nulls=True).rename(series.name))
+    return texts, pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
 
 
 def _split_one(value: object, separator: str) -> list[str | None]:

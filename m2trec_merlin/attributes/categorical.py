@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field as Setting
 
+from m2trec_merlin.attributes.alike import doubts_of_capitals, doubts_of_numbers
 from m2trec_merlin.attributes.base import Attribute, Embedding, Node
-from m2trec_merlin.attributes.capitals import doubts_of_capitals
-from m2trec_merlin.columns import as_category
+from m2trec_merlin.columns import as_category, as_text
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.sections import Count, Width
 
@@ -37,9 +37,10 @@ class Categorical(Attribute):
         return Embedding(self.dim)
 
     def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
-        """Warn also about values that are probably the same."""
+        """Warn also about values that are probably the same, or are probably not."""
         yield from super().doubts(values, of)
         yield from doubts_of_capitals(self.comparable(values))
+        yield from doubts_of_numbers(as_text(values))
 
     def comparable(self, values: pd.Series) -> pa.Array:
         """Return each value in its canonical spelling."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field as Setting
 
+from m2trec_merlin.attributes.alike import doubts_of_capitals, doubts_of_numbers
 from m2trec_merlin.attributes.base import (
     WRITTEN_LISTS_HINT,
     Attribute,
@@ -22,9 +23,8 @@ from m2trec_merlin.attributes.base import (
     are_objects,
     written_lists,
 )
-from m2trec_merlin.attributes.capitals import doubts_of_capitals
 from m2trec_merlin.attributes.profiles import Profile, most_frequent, quantiles
-from m2trec_merlin.columns import split_values
+from m2trec_merlin.columns import split_texts, split_values
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
 from m2trec_merlin.merlin_adapter import LIST_FILLER
@@ -66,9 +66,10 @@ class MultiCategorical(Attribute):
         yield Fault("is neither a value nor a list of values", values, odd)
 
     def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
-        """Warn also about values that are probably the same, and about a likely different separator."""
+        """Warn also about values that are probably the same, or not, and about another likely separator."""
         yield from super().doubts(values, of)
         yield from doubts_of_capitals(self.filter_values(values).flatten())
+        yield from doubts_of_numbers(split_texts(values, self.separator)[0])
         texts = values[~are_lists(values)].astype(str)
         holding = {mark: int(texts.str.contains(mark, regex=False).sum()) for mark in _SEPARATORS}
         other = max(holding, key=holding.__getitem__)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.attributes.alike import doubts_of_numbers
 from m2trec_merlin.column_names import POSITION, TARGET, TIMESTAMP
-from m2trec_merlin.columns import as_category, of_one_type
+from m2trec_merlin.columns import as_category, as_text, of_one_type
 from m2trec_merlin.config import Config
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.readers.problems import ProblemLog
@@ -38,8 +40,9 @@ class EventColumns:
         }
         self._targets = config.data.targets
         wanted = self._targets.values if self._targets else []
-        self._target_values = as_category(pd.Series(wanted, dtype=object))
-        self._met: Counter[str] = Counter()
+        self._target_values = _spelled(wanted)
+        #: Numbers of events by the text in the column of targets, as it is written.
+        self._written: Counter[str] = Counter()
         self._sampled: dict[str, list[pd.Series]] = {
             a.name: [] for a in self.attributes if a.name not in self.derived
         }
@@ -58,8 +61,8 @@ class EventColumns:
                 log.add_rows(attribute.name, what, fault.values, fault.wrong, fault.hint)
         if self._targets and TARGET in chunk:
             self._seen = True
-            counted = pc.value_counts(as_category(chunk[TARGET]).drop_null())
-            self._met.update(dict(zip(*(counted.field(i).to_pylist() for i in (0, 1)), strict=True)))
+            counted = pc.value_counts(as_text(chunk[TARGET]).drop_null())
+            self._written.update(dict(zip(*(counted.field(i).to_pylist() for i in (0, 1)), strict=True)))
 
     def finish(self, log: ProblemLog, has_times: bool) -> None:
         """Log problems of the table as a whole, after all chunks have been checked.
@@ -76,9 +79,9 @@ class EventColumns:
             )
         if self._targets is None or not self._seen:
             return
-        wanted = self._target_values.to_pylist()
-        if absent := [value for value in wanted if not self._met[value]]:
-            there = ", ".join(value for value, _ in self._met.most_common(5))
+        wanted, met = self._target_values.to_pylist(), self._met()
+        if absent := [value for value in wanted if not met[value]]:
+            there = ", ".join(value for value, _ in met.most_common(5))
             log.add(
                 f"column '{self._targets.column}' never holds {', '.join(absent)}, which data.targets.values "
                 + (f"names; most frequent are {there}" if there else "names: it holds no value at all")
@@ -86,7 +89,7 @@ class EventColumns:
 
     def notices(self) -> list[str]:
         """Return warnings about values that are probably not intended, after all chunks have been checked."""
-        found = self._doubts_of_targets()
+        found = [*self._doubts_of_targets()]
         for attribute in self.attributes:
             parts = self._sampled.get(attribute.name)
             if parts == []:
@@ -97,18 +100,32 @@ class EventColumns:
                 found += [f"event attribute '{attribute.name}': {d}" for d in attribute.doubts(values, which)]
         return found
 
-    def _doubts_of_targets(self) -> list[str]:
-        """Warn about values that differ from a target value in capitals alone, and so are no targets."""
+    def _doubts_of_targets(self) -> Iterator[str]:
+        """Warn about values that are no targets by capitals alone, and about codes that are as one number."""
         if self._targets is None:
-            return []
-        wanted = self._target_values.to_pylist()
+            return
+        column, wanted = f"column '{self._targets.column}'", self._target_values.to_pylist()
         folded = {value.casefold(): value for value in wanted}
-        return [
-            f"column '{self._targets.column}': {count:,} events have '{value}', which is not '{meant}' of "
-            "data.targets.values, and so are no targets: name both, or write them alike"
-            for value, count in self._met.items()
-            if value not in wanted and (meant := folded.get(value.casefold())) is not None
-        ]
+        for value, count in self._met().items():
+            if value not in wanted and (meant := folded.get(value.casefold())) is not None:
+                yield (
+                    f"{column}: {count:,} events have '{value}', which is not '{meant}' of "
+                    "data.targets.values, and so are no targets: name both, or write them alike"
+                )
+        # A configuration writes 4.5 for the 4.50 of a table; but a 1.10 in it is meant to be no 1.1.
+        written = [*self._written, *(value for value in self._targets.values if value not in wanted)]
+        are_targets = pc.is_in(_spelled(written), value_set=self._target_values)
+        for doubt in doubts_of_numbers(pa.array(written, pa.string()).filter(are_targets)):
+            yield f"{column}, which data.targets reads: {doubt}"
+
+    def _met(self) -> Counter[str]:
+        """Return the numbers of events by the value in the column of targets."""
+        met: Counter[str] = Counter()
+        values = _spelled(list(self._written)).to_pylist()
+        for value, count in zip(values, self._written.values(), strict=True):
+            if value is not None:
+                met[value] += count
+        return met
 
     def _sample(self, parts: list[pd.Series], values: pd.Series) -> None:
         room = _SAMPLED - sum(map(len, parts))
@@ -147,6 +164,10 @@ class EventColumns:
         session = np.cumsum(first)[known]
         first, times = np.diff(session, prepend=0) > 0, events[TIMESTAMP][known]
         return {name: derive(times, first).reindex(events.index) for name, derive in self.derived.items()}
+
+
+def _spelled(texts: Sequence[str]) -> pa.Array:
+    return as_category(pd.Series(texts, dtype=object))
 
 
 def canonical_attributes(attributes: Sequence[Attribute]) -> list[Attribute]:

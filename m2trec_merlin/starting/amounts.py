@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from m2trec_merlin.attributes.alike import one_number
 from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
 from m2trec_merlin.spelling import number_in
 from m2trec_merlin.starting.choice import ChosenKind, names_something
@@ -18,6 +20,7 @@ _AMOUNT = (
     r"\s*([€$£¥%]|[^\W\d_]{1,3})?$"
 )
 _DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d+\s*s(ec(onds?|s)?)?)?"
+_MAY_BE_AMOUNTS = "or numeric, if the numbers are amounts"
 _POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
 #: A number whose commas separate thousands, or whose comma begins a fraction of three digits.
 _PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
@@ -45,7 +48,9 @@ def numbers(column: Column) -> ChosenKind | None:
     if np.abs(found).max() > np.finfo(np.float32).max:
         return ChosenKind(column, None, "holds numbers beyond those of float32 (3.4e38)")
     is_quantity, described = speaks_of(column.name, "quantity"), f"{column.distinct:,} different numbers"
-    if column.whole_numbers is not None and not is_quantity:
+    alike = None if is_quantity else one_number(pa.array(column.counts.index, pa.string()))
+    are_few = column.distinct <= _FEW or column.distinct * 5 <= len(column.texts)
+    if not is_quantity and column.whole_numbers is not None:
         is_long = bool(np.median(np.abs(found)) >= _LONG)
         # Programs that write long numbers as floats round them, so that some stand there twice.
         is_own = column.is_unique or (is_long and column.distinct > _OWN * len(column.texts))
@@ -55,12 +60,18 @@ def numbers(column: Column) -> ChosenKind | None:
             )
         if is_long or names_something(column):
             return ChosenKind(column, "categorical", f"{column.distinct:,} numbers that name something")
-        if column.distinct <= _FEW or column.distinct * 5 <= len(column.texts):
+        if are_few:
             reason = f"{column.distinct:,} whole numbers, repeated: taken for codes"
-            return ChosenKind(column, "categorical", reason, unsure="or numeric, if the numbers are amounts")
+            return ChosenKind(column, "categorical", reason, unsure=_MAY_BE_AMOUNTS)
+    elif not is_quantity and names_something(column) and (alike or are_few):
+        # Shares and means may be called so, too, but these hardly repeat.
+        reason = f"{column.distinct:,} numbers with fractions that name something"
+        return ChosenKind(column, "categorical", reason, unsure="" if alike else _MAY_BE_AMOUNTS)
     skewed = found.min() >= 0 and found.max() > 10 * max(float(np.median(found)), 1e-9)
     reason = f"{described} from {found.min():g} to {found.max():g}"
-    unsure = _POINTS_AT_THOUSANDS if not settings and may_have_points_at_thousands(column.values) else ""
+    unsure = f"or categorical, if {alike[0]!r} and {alike[1]!r} are two codes" if alike else ""
+    if not settings and may_have_points_at_thousands(column.values):
+        unsure = _POINTS_AT_THOUSANDS
     if skewed:
         settings, reason = {"log": True, **settings}, f"{reason}, most of them small"
     return ChosenKind(column, "numeric", reason, settings, unsure)

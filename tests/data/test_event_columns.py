@@ -214,3 +214,24 @@ def test_a_value_that_differs_from_a_target_by_capitals_is_told(tmp_path):
     both = {"column": "event", "values": ["buy", "Buy"]}
     config = events_config(tmp_path, raw, event_attributes=[], data={"targets": both})
     assert not any("targets" in line for line in told(config))
+
+
+@pytest.mark.parametrize(
+    ("values", "events", "told"),
+    [
+        (["1.1"], ["1.1", "1.10", "2"], ["'1.1' and '1.10'"]),
+        (["1.10"], ["1.1", "2", "3"], ["'1.1' and '1.10'"]),
+        (["2"], ["1.1", "1.10", "2"], []),
+        (["1.1"], ["1.10", "2.00", "3.50"], []),
+        (["1"], ["1", "1.0", "2"], []),
+    ],
+)
+def test_codes_that_are_targets_as_one_number_are_told(tmp_path, values, events, told):
+    raw = make_events()
+    raw["event"] = [events[n % 3] for n in range(len(raw))]
+    targets = {"column": "event", "values": values}
+    config = events_config(tmp_path, raw, event_attributes=[], data={"targets": targets})
+    said = [line for line in validate(config.open_source(), config).notices if "one number" in line]
+    assert [line.partition(" count as")[0] for line in said] == [
+        f"column 'event', which data.targets reads: {pair}" for pair in told
+    ]

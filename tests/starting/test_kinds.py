@@ -164,6 +164,25 @@ def test_points_that_may_part_thousands_are_unsure(values: list[Any], unsure: bo
     assert choice.kind == "numeric" and ("decimal: ','" in choice.unsure) is unsure
 
 
+CODES = [f"{i % 3 + 1}.{i % 12 + 1}" for i in range(N)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind", "unsure"),
+    [
+        ("category", CODES, "categorical", ""),
+        ("category", drawn([1.1, 1.2, 2.1]), "categorical", "or numeric, if the numbers are amounts"),
+        ("shelf", CODES, "numeric", "or categorical, if '1.1' and '1.10' are two codes"),
+        ("shelf", [f"{float(code):.2f}" for code in CODES], "numeric", ""),
+        ("price", CODES, "numeric", ""),
+        ("brand_affinity", RANDOM.random(N).tolist(), "numeric", ""),
+    ],
+)
+def test_numbers_with_a_point_may_be_codes(name: str, values: list[Any], kind: str, unsure: str) -> None:
+    choice = choose(name, values)
+    assert (choice.kind, choice.unsure) == (kind, unsure)
+
+
 @pytest.mark.parametrize(("last", "may_be_fractions"), [("", True), (".50", False)])
 def test_commas_that_may_begin_fractions_are_told(last: str, may_be_fractions: bool) -> None:
     choice = choose("weight", [f"{i + 1},{i:03d}{last}" for i in range(N)])

@@ -1,4 +1,4 @@
-"""Categories that differ by capitals alone."""
+"""Categories that differ by capitals alone, and codes that are one number."""
 
 from __future__ import annotations
 
@@ -32,3 +32,27 @@ def test_they_are_told_where_they_are_many(kind: str, values: list[object], told
     attribute = parse_attribute(name="for_whom", kind=kind)
     doubts = list(attribute.doubts(pd.Series(values, dtype=object).dropna()))
     assert [doubt.partition(" letters")[0] for doubt in doubts] == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "told"),
+    [
+        ("categorical", ["1.1", "1.2", "1.10"], ["'1.1' and '1.10'"]),
+        ("categorical", ["100000", "7", " 1E5"], ["'100000' and '1E5'"]),
+        ("categorical", ["0E1", "0E2"], ["'0E1' and '0E2'"]),
+        ("categorical", ["1.10", 1.1], ["'1.10' and '1.1'"]),
+        ("multi_categorical", ["1.1|1.2", "1.10"], ["'1.1' and '1.10'"]),
+        ("multi_categorical", [["1.1"], ["1.2", "1.10"]], ["'1.1' and '1.10'"]),
+        ("categorical", ["1.10", "1.20", "1.00"], []),
+        ("categorical", ["12", "12.0", "12.00", "-0", "0.0", "12.5"], []),
+        ("categorical", ["v1.1", "v1.10", "1.1.1", "1.1.10"], []),
+        ("categorical", ["True", "true", "2024-01-05", "2024-01-05T00:00:00Z", "a b", "a  b"], []),
+        ("categorical", [1.1, 2.5, 10000.0, None], []),
+        ("numeric", ["1.1", "1.10"], []),
+        ("text", ["1.1", "1.10"], []),
+    ],
+)
+def test_texts_that_are_one_number_are_told(kind: str, values: list[object], told: list[str]) -> None:
+    attribute = parse_attribute(name="section", kind=kind)
+    doubts = attribute.doubts(pd.Series(values, dtype=object).dropna())
+    assert [doubt.partition(" count as")[0] for doubt in doubts if "one number" in doubt] == told
