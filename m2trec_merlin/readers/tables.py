@@ -28,7 +28,7 @@ from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.shuffling import shuffle_sessions
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import ISO_8601, require_format
-from m2trec_merlin.readers.user_sessions import BusiestUser, UserSessions
+from m2trec_merlin.readers.user_sessions import BusiestId, UserSessions
 from m2trec_merlin.sections import Name, Section, SettingPath
 
 
@@ -192,7 +192,7 @@ class TableFiles:
         self._chunk_sessions = config.chunk_sessions
         self._groups = GroupedSessions(self._rows, config.chunk_sessions)
         self._left_out = LeftOut()
-        self._busiest = BusiestUser()
+        self._busiest = BusiestId()
         self._files = list(dict.fromkeys([self._interactions_file, self._items_file]))
         self.name = " and ".join(file.path.absolute().name for file in self._files)
         self.time_format = self._options.time_format or ISO_8601
@@ -226,11 +226,11 @@ class TableFiles:
 
     @property
     def notices(self) -> list[str]:
-        """Messages about events and files left out, a user who may be several, and unused settings."""
+        """Messages about events and files left out, an id that several may share, and unused settings."""
         files = (notice for file in self._files for notice in file.notices())
-        users = filter(None, [self._busiest.doubt(self._grouped_by)])
+        shared = filter(None, [self._busiest.doubt(self._grouped_by)])
         left_out = self._left_out.notices(self._items_file.path.name)
-        return [*left_out, *users, *files, *self._unused_dialects()]
+        return [*left_out, *shared, *files, *self._unused_dialects()]
 
     def _unused_dialects(self) -> Iterator[str]:
         for dialect in dict.fromkeys(file.dialect for file in self._files):
@@ -267,7 +267,7 @@ class TableFiles:
     def interactions(self) -> Iterator[pd.DataFrame]:
         """Yield whole sessions, in the order in which they, or their users, begin in the file."""
         known = self._known_items()
-        self._left_out, self._busiest = LeftOut(), BusiestUser()
+        self._left_out, self._busiest = LeftOut(), BusiestId()
         for chunk in self._whole_sessions():
             kept = chunk if known is None or ITEM_ID not in chunk else self._left_out.drop(chunk, known)
             if len(kept):
@@ -278,15 +278,14 @@ class TableFiles:
 
     def _whole_sessions(self) -> Iterator[pd.DataFrame]:
         available = self._interactions_file.columns()
-        order = self._columns.order
+        order, groups = self._columns.order, self._busiest.among(self._groups)
         if self._grouped_by not in available or (self._cut and order not in available):
             yield from self._rows()
         elif self._cut is None:
-            yield from self._groups
+            yield from groups
         elif TIMESTAMP in self.interactions_origin.columns:
             # Events of unknown items also bridge a pause, so they are left out after sessions are cut.
-            users = self._busiest.among(self._groups)
-            yield from self._cut.cut(users, self.time_format, self._chunk_sessions)
+            yield from self._cut.cut(groups, self.time_format, self._chunk_sessions)
         else:
             problem = (
                 f"{self._interactions_file.path}, column '{order}': holds numbers, and data.sessions needs "

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
+from m2trec_merlin.arrays import run_starts
 from m2trec_merlin.column_names import SESSION_ID, TIMESTAMP
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers.canonical import normalise_ids
@@ -24,7 +25,7 @@ from m2trec_merlin.sections import Name, Section
 from m2trec_merlin.shares import percent
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
-#: A user with more than this share of all events, and this many times the mean per user, may be several
+#: An id with more than this share of all events, and this many times the mean per id, may be that of several
 #: users.
 _OF_ALL, _TIMES_THE_MEAN = 0.05, 10
 _DURATION = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,6}})?)\s*({'|'.join(_SECONDS)})")
@@ -73,39 +74,41 @@ class UserSessions(Section):
             yield from cut_sessions(_sessions_of(chunk, time_format, self.longest_pause), chunk_sessions)
 
 
-class BusiestUser:
-    """Finds the user with the most events, who may be many guests with one id: their sessions are mixed."""
+class BusiestId:
+    """Finds the user or session with the most events, whose id many guests may share: theirs are mixed."""
 
     def __init__(self) -> None:
         self._name: object = None
-        self._most = self._events = self._users = 0
+        self._most = self._events = self._ids = 0
 
-    def among(self, users: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """Yield chunks of whole users unchanged, and count their events."""
-        for chunk in users:
-            counts = chunk[SESSION_ID].value_counts()
-            if len(counts) and counts.iloc[0] > self._most:
-                self._name, self._most = counts.index[0], int(counts.iloc[0])
-            self._events, self._users = self._events + int(counts.sum()), self._users + len(counts)
+    def among(self, groups: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """Yield chunks of whole users, or whole sessions, unchanged; count the adjacent events of each."""
+        for chunk in groups:
+            ids = chunk[SESSION_ID].dropna().to_numpy()
+            first = run_starts(ids)
+            sizes = np.diff(first, append=len(ids))
+            if len(sizes) and sizes.max() > self._most:
+                self._name, self._most = ids[first[sizes.argmax()]], int(sizes.max())
+            self._events, self._ids = self._events + len(ids), self._ids + len(sizes)
             yield chunk
 
     def doubt(self, column: str) -> str:
-        """Return a warning about a user who may be several; empty if there is none.
+        """Return a warning about an id that several may share; empty if there is none.
 
         Args:
-            column: the name of the users' column in the source.
+            column: the name of the ids' column in the source.
         """
-        if not may_be_many(self._most, self._events, self._users):
+        if not may_be_many(self._most, self._events, self._ids):
             return ""
         return (
-            f"{percent(self._most, self._events)} of the events have {self._name!r} in column '{column}': if "
+            f"{percent(self._most, self._events)} of the events have '{self._name}' in column '{column}': if "
             "guests share it, leave these out, or give each guest another, as their sessions are mixed"
         )
 
 
-def may_be_many(most: int, events: int, users: int) -> bool:
-    """Tell whether a user with `most` of all events may be several users."""
-    return most > max(_OF_ALL * events, _TIMES_THE_MEAN * events / max(users, 1))
+def may_be_many(most: int, events: int, ids: int) -> bool:
+    """Tell whether an id with `most` of all events, among so many ids, may be that of several users."""
+    return most > max(_OF_ALL * events, _TIMES_THE_MEAN * events / max(ids, 1))
 
 
 def _sessions_of(events: pd.DataFrame, time_format: str, gap: np.timedelta64) -> pd.DataFrame:

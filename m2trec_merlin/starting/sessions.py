@@ -127,6 +127,8 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
                 reason += f"; {percent(share)} of events are in sessions of several '{each.name}': "
                 reason += f"if '{chosen.name}' begins again with each, write both into one column"
                 unsure = True
+        if many := _of_many(chosen, events.first):
+            reason, unsure = reason + many, True
         return Grouping(chosen.name, None, reason, unsure)
     if users:
         grouping = _cut(max(users, key=lambda c: c.distinct), times, events.first)
@@ -143,7 +145,8 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     chosen = max(groups, key=lambda c: (_side_by_side(c, events.first) > 0.3, c.distinct))
     if times and _longest(chosen, times[0], events.first) > pd.Timedelta("1 day"):
         return _cut(chosen, times, events.first)
-    return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
+    reason = f"{_sizes(chosen)}; no column is called like a session{_of_many(chosen, events.first)}"
+    return Grouping(chosen.name, None, reason, unsure=True)
 
 
 def _counts_within(
@@ -256,9 +259,9 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
     return Grouping(user.name, None, reason, unsure=True)
 
 
-def _of_many(user: Column, first: int) -> str:
+def _of_many(column: Column, first: int) -> str:
     """Return remarks about a value that may stand for many users, and about missing values; else ""."""
-    values, told = user.values.iloc[:first], ""
+    values, told = column.values.iloc[:first], ""
     counts = values.value_counts()
     if len(counts) and may_be_many(counts.iloc[0], counts.sum(), len(counts)):
         told += f"; {percent(counts.iloc[0] / counts.sum())} of events are of {counts.index[0]!r}: if guests "

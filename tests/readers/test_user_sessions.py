@@ -54,14 +54,23 @@ def test_a_longer_pause_begins_a_session(make_config: MakeConfig, items: pd.Data
     assert found.index.tolist() == [0, 3, 2, 1, 4, 5]
 
 
+BY_COLUMN = {"sessions": None, "columns": {"session_id": "who", "order": "when"}}
+
+
+@pytest.mark.parametrize("grouped", [{}, BY_COLUMN], ids=["users", "sessions"])
 @pytest.mark.parametrize(("guests", "are_told"), [(40, True), (3, False)])
 @pytest.mark.parametrize("chunk_sessions", [1, 1000])
 def test_guests_who_share_an_id_are_told(
-    make_config: MakeConfig, items: pd.DataFrame, guests: int, are_told: bool, chunk_sessions: int
+    make_config: MakeConfig,
+    items: pd.DataFrame,
+    guests: int,
+    are_told: bool,
+    chunk_sessions: int,
+    grouped: dict[str, Any],
 ) -> None:
     known = [(f"u{user}", 10 * (1 + step), "2024-01-01") for user in range(40) for step in range(3)]
     events = clicks([*known, *[("0", 10, "2024-01-01")] * guests])
-    source = shop(make_config, events, items, chunk_sessions=chunk_sessions).data.open(0)
+    source = shop(make_config, events, items, chunk_sessions=chunk_sessions, **grouped).data.open(0)
     for _ in range(2):  # the second time says the same
         assert sum(map(len, source.interactions())) == len(events)
         assert len(source.notices) == are_told

@@ -265,6 +265,17 @@ def test_guests_who_share_an_id_or_have_none_are_told(look: LookAt) -> None:
     assert f"{guests.sum():,} events have none, which the data step refuses" in grouping.reason
 
 
+@pytest.mark.parametrize("name", ["session", "x"])
+def test_guests_who_share_a_session_or_have_none_are_told(look: LookAt, name: str) -> None:
+    clicks = log("2min", "2days", users=60).drop(columns="user").rename(columns={"session": name})
+    assert "guests" not in understood(look, clicks)[0].reason
+    guests = clicks.index % 3 == 0
+    grouping, _ = understood(look, clicks.assign(**{name: clicks[name].where(~guests, "0")}))
+    assert "33 % of events are of '0': if guests share it" in grouping.reason and grouping.unsure
+    grouping, _ = understood(look, clicks.assign(**{name: clicks[name].where(~guests)}))
+    assert f"{guests.sum():,} events have none, which the data step refuses" in grouping.reason
+
+
 def test_dates_that_do_not_order_events_are_told_not_to_split_them(look: LookAt) -> None:
     clicks = log("2min", "2days")
     clicks["time"] = clicks["time"].dt.normalize()
