@@ -40,7 +40,7 @@ def numbers(column: Column) -> ChosenKind | None:
     """Choose for a column that holds only numbers; None for other columns."""
     settings: dict[str, Any] = {}
     if (found := column.numbers) is None:
-        if (found := _with_decimal_commas(column)) is None:
+        if (found := with_decimal_commas(column)) is None:
             return None
         settings = {"decimal": ","}
     if len(column.texts) < column.values.notna().sum():
@@ -77,7 +77,7 @@ def numbers(column: Column) -> ChosenKind | None:
     return ChosenKind(column, "numeric", reason, settings, unsure)
 
 
-def _with_decimal_commas(column: Column) -> np.ndarray | None:
+def with_decimal_commas(column: Column) -> np.ndarray | None:
     """Parse numbers such as 1.234,50; None if a text is no number, or commas may separate thousands."""
     if not column.texts.str.contains(",").any() or column.share(rf"-?\d+|{_PARTED}") == 1:
         return None
@@ -87,7 +87,7 @@ def _with_decimal_commas(column: Column) -> np.ndarray | None:
 
 def _by_decimal_commas(column: Column) -> pd.Series:
     """Parse texts as numbers with decimal commas; NaN for other texts."""
-    return column.texts.map(lambda text: number_in(text, ",")).astype(float)
+    return column.texts.map({text: number_in(text, ",") for text in column.counts.index}).astype(float)
 
 
 def almost_numbers(column: Column) -> ChosenKind | None:

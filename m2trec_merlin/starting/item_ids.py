@@ -13,7 +13,7 @@ import pandas as pd
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.starting.look import Column, Look
-from m2trec_merlin.starting.measures import holds_amounts
+from m2trec_merlin.starting.measures import holds_amounts, numbers_of
 from m2trec_merlin.starting.names import speaks_of
 
 #: Subjects of names of columns whose numbers are hardly ids of items.
@@ -187,7 +187,7 @@ def _tiers(events: Look, items: Look) -> list[list[Column]]:
     is named like an item. Amounts are never considered.
     """
     columns = [c for c in events.columns.values() if not c.is_list and not c.is_time and len(c.texts)]
-    columns = [c for c in columns if c.numbers is None or not holds_amounts(c)]
+    columns = [c for c in columns if numbers_of(c) is None or not holds_amounts(c)]
     named = [c for c in columns if speaks_of(c.name, "item")]
     shared = [c for c in columns if c not in named and _is_shared(c, items)]
     others = [c for c in columns if c not in shared and speaks_of(c.name, *_OTHERS)]

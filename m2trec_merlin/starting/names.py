@@ -19,8 +19,9 @@ _WORDS = {
     "opinion": "rating rate(?![a-z]) stars overall score like vote",
     "item": "item product sku stock.?code article asin isbn movie track song book artikel produkt",
     "quantity": "cost msrp weight height width leng depth size volume rating score stock(?!.?code) qty amount"
-    " count(?!r) num(?=[^a-z]+[a-z]) reviews discount margin age(?![a-z]) year pages duration minutes breite"
-    " tiefe jahr ~price ~preis ~gewicht ~menge ~anzahl ~quantity",
+    " count(?!r) num(?=[^a-z]+[a-z]) reviews discount margin total value sum(?![a-z]) age(?![a-z]) year pages"
+    " duration minutes breite tiefe jahr ~price ~preis ~wert ~betrag ~summe(?!r) ~gewicht ~menge ~anzahl"
+    " ~quantity",
     "category": "categor subcat subclass cat(?![a-z]) cats(?![a-z]) depart dept aisle class group genre"
     " section level type segment family ~kategorie ~abteilung ~gruppe",
     "code": "id(?![a-z]) no(?![a-z]) nr(?![a-z]) code key(?![a-z]) isbn asin sku ean(?![a-z]) gtin"

@@ -54,6 +54,17 @@ def test_amounts_are_no_sessions(look: LookAt, name: str) -> None:
     assert (grouping.column, grouping.gap) == ("user", "30 min")
 
 
+@pytest.mark.parametrize(
+    ("name", "written"), [("Bestellung", "{},21"), ("order", "{}.21"), ("order_total_cents", "{}21")]
+)
+def test_what_an_order_costs_is_no_session(look: LookAt, name: str, written: str) -> None:
+    clicks = log("2min", "2days")
+    cost = pd.factorize(clicks.pop("session"))[0] + 10
+    clicks[name] = [written.format(each) for each in cost]
+    grouping, _ = understood(look, clicks)
+    assert (grouping.column, grouping.gap) == ("user", "30 min")
+
+
 @pytest.mark.parametrize("name", ["visitorid", "customer_id", "Kundennummer", "uid", "userId"])
 def test_names_of_users(look: LookAt, name: str) -> None:
     clicks = log("2min", "2days").rename(columns={"user": name}).drop(columns="session")
