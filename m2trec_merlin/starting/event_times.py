@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 
-from m2trec_merlin.readers.times import UNIX_UNITS
+from m2trec_merlin.readers.times import DAYS, UNIX_UNITS
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import Times, times_of
 
 #: A column is about as fine as another one if it has at least this share of the other's distinct times.
 _AS_FINE = 0.9
+#: The first event of a visit mostly comes sooner after its start.
+_AFTER_A_START = pd.Timedelta("1 h")
+_DAY = pd.Timedelta("1 day")
 #: A time belongs to a value, such as a user, if at most this share of its repetitions have another time.
 _TIED = 0.05
 #: To be times without a name of times, numbers need more distinct values, and no name of these subjects.
@@ -20,13 +24,11 @@ _SEVERAL, _OTHERS = 20, ("item", "code", "session", "user", "category", "quantit
 
 
 def find_times(events: Look, taken: set[str]) -> list[Times]:
-    """Return the columns of times, the most likely first.
+    """Return the columns of times, the most likely first; that one names its rivals.
 
-    A time that is always the same for a user, such as a birthday, is hardly the time of an event. A log may
-    also hold later times, such as that of a delivery: of columns that are about as fine, the earliest is that
-    of the event itself.
+    A time that is always the same for a user or an item, such as a birthday, is hardly the time of an event.
     """
-    users = [c for n, c in events.columns.items() if n not in taken and not c.is_list and names_users(c)]
+    owners = [c for n, c in events.columns.items() if not c.is_list and (n in taken or names_users(c))]
     found = []
     for column in events.columns.values():
         likely = column.is_time or speaks_of(column.name, "time")
@@ -34,22 +36,22 @@ def find_times(events: Look, taken: set[str]) -> list[Times]:
         if column.name in taken or (column.numbers is not None and not likely):
             continue
         if (times := times_of(column)) is not None:
-            of_users = any(_is_fixed(times.times, user.texts) for user in users)
-            found.append(((likely, column.gaps == 0, not of_users), times.times.nunique(), times))
+            is_owned = any(_is_fixed(times.times, owner.texts) for owner in owners)
+            # Days that count from any day on are neither earlier nor later than others.
+            is_dated = times.time_format != DAYS
+            found.append(((likely, column.gaps == 0, not is_owned, is_dated), times))
     unnamed: list[Times] = []
-    if all(times.are_days for _, _, times in found):
+    if all(times.are_days for _, times in found):
         unnamed = [times for column in events.columns.values() if (times := unnamed_times(column, taken))]
     if not found:
         return unnamed
-    found.sort(key=lambda entry: entry[:2], reverse=True)
-    alike: list[Times] = []
-    others: list[Times] = []
-    for kind, fineness, times in found:
-        is_alike = kind == found[0][0] and fineness >= _AS_FINE * found[0][1]
-        (alike if is_alike else others).append(times)
-    ranked = [*sorted(alike, key=lambda each: (_is_of_device(each.column), each.times.mean())), *others]
+    found.sort(key=lambda entry: entry[0], reverse=True)
+    best = found[0][0]
+    days = [times.times for kind, times in found if kind == best]
     # If the named columns hold only days, unnamed numbers that fall on these days are the exact times.
-    return [*(each for each in unnamed if _fall_on(each.times, ranked[0].times)), *ranked]
+    found += [(best, each) for each in unnamed if any(_fall_on(each.times, known) for known in days)]
+    first = _earliest([times for kind, times in found if kind == best])
+    return [first, *(times for _, times in found if times.column != first.column)]
 
 
 def unnamed_times(column: Column, taken: set[str]) -> Times | None:
@@ -65,10 +67,44 @@ def _is_of_device(name: str) -> bool:
     return re.search(r"(?i)dvce|device|client|local", name) is not None
 
 
+def _earliest(alike: list[Times]) -> Times:
+    """Return the earliest of the times that none tells better, with the others of these as its rivals.
+
+    A log may hold the start of a visit, and later times, such as that of a delivery. Delays make later times
+    differ more than those of the events, so that alone does not make one the finer time.
+    """
+    apart = [each for each in alike if not any(_tells_better(other, each) for other in alike)]
+    first, *rivals = sorted(apart, key=lambda each: (_is_of_device(each.column), _lateness(each, apart)))
+    named = tuple(each.column for each in rivals if not each.times.equals(first.times))
+    return replace(first, rivals=named)
+
+
+def _tells_better(one: Times, other: Times) -> bool:
+    """Tell whether a time is another one told better: it is finer, and begins no later.
+
+    Days may be those of weeks or months, and the other time may be the start of a visit.
+    """
+    is_finer = other.times.nunique() < _AS_FINE * one.times.nunique()
+    if not (is_finer if one.are_days == other.are_days else other.are_days):
+        return False
+    later: pd.Series = (one.times - other.times).dropna()
+    if not other.are_days:
+        return bool((later.groupby(other.times).min() < _AFTER_A_START).mean() > 0.5)
+    steps = other.times.drop_duplicates().sort_values().diff().dropna()
+    # Of equally common steps, mode names the shortest first. West of Greenwich, a day ends the next in UTC.
+    period = [*steps.mode(), _DAY][0]
+    return bool((later < period + _DAY / 2).mean() > 1 - _TIED)
+
+
+def _lateness(one: Times, others: list[Times]) -> float:
+    """Return the shares of rows in which a time is later than each of the others, summed up."""
+    return sum(float((one.times > other.times).mean()) for other in others)
+
+
 def _fall_on(times: pd.Series, days: pd.Series) -> bool:
     """Tell whether nearly all times fall on the day in the same row, apart from time zones."""
     away = (times - days).dropna()
-    near = (away > -pd.Timedelta("1 day")) & (away < pd.Timedelta("2 days"))
+    near = (away > -_DAY) & (away < 2 * _DAY)
     return bool(len(away) and near.mean() > 1 - _TIED)
 
 

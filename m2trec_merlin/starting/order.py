@@ -58,7 +58,7 @@ def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set
                 return Order(column.name, None, "counts the events of a session")
         reason = "no column of times or positions: events stay in the order of the file"
         return Order(None, None, reason, unsure=True)
-    ties, others = _ties(session, times[0].times.iloc[: events.first]), _others(times)
+    ties, others = _ties(session, times[0].times.iloc[: events.first]), _others(times[0])
     if ties > _TIED:
         place = next((column for column in columns if are_places(column, session, times[0])), None)
         return _of_tied(times[0], ties, place, session, grouping, others)
@@ -87,11 +87,10 @@ def _of_tied(
     return Order(place.name, None, reason, unsure=True)
 
 
-def _others(times: list[Times]) -> str:
-    """Return a remark on other columns of times that are about as fine as the first one, or ""."""
-    distinct = [each.times.nunique() for each in times]
-    others = [each.column for each, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
-    return f"; {', '.join(map(repr, others))} could be those of the events, too" if others else ""
+def _others(times: Times) -> str:
+    """Return a remark on other columns that may hold the times of the events, or ""."""
+    named = ", ".join(map(repr, times.rivals))
+    return f"; {named} could be those of the events, too" if named else ""
 
 
 def _ties(session: pd.Series, times: pd.Series) -> float:

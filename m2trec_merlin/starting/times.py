@@ -77,12 +77,14 @@ class Times:
         time_format: the setting `data.options.time_format`; None if none is needed.
         times: times of the kept rows, datetime64; NaT where there is none.
         other_format: another format that also reads all values, but as other times.
+        rivals: names of other columns that may be meant instead.
     """
 
     column: str
     time_format: str | None
     times: pd.Series
     other_format: str | None = None
+    rivals: tuple[str, ...] = ()
 
     @property
     def are_days(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.starting.conftest import LookAt
-from tests.starting.logs import log, understood
+from tests.starting.logs import START, log, understood
 
 
 def test_numbers_since_1970_beside_days_are_the_times_of_day(look: LookAt) -> None:
@@ -25,3 +26,75 @@ def test_clocks_of_devices_and_places_come_after_others(look: LookAt, name: str)
     earlier = clicks["time"] - pd.Timedelta("3s")
     _, order = understood(look, clicks.assign(**{name: earlier}))
     assert order.column == "time" and f"'{name}' could be those of the events, too" in order.reason
+
+
+def _orders(created: str, shipped: str, at_once: bool) -> pd.DataFrame:
+    """Orders of three lines within 60 days, each line shipped by itself; `at_once`: some on the same day."""
+    random, n_orders = np.random.default_rng(0), 400
+    placed = START + pd.to_timedelta(random.integers(60 * 86_400, size=n_orders), "s")
+    lines = pd.DataFrame({"order": [f"o{n}" for n in range(n_orders)], "created_at": placed})
+    lines = lines.loc[lines.index.repeat(3)].reset_index(drop=True)
+    wait = random.integers(*((4, 72) if at_once else (24, 240)), size=len(lines)) * 3600 + lines.index
+    lines["shipped_at"] = (lines["created_at"] + pd.to_timedelta(wait, "s")).dt.floor(shipped)
+    lines["created_at"] = lines["created_at"].dt.floor(created)
+    return lines.assign(product=random.integers(17, size=len(lines)))
+
+
+@pytest.mark.parametrize(
+    ("created", "shipped", "is_told"),
+    [("s", "s", True), ("D", "D", True), ("D", "s", True), ("s", "D", False)],
+)
+@pytest.mark.parametrize("at_once", [False, True])
+def test_delays_do_not_make_a_later_time_the_finer_one(
+    look: LookAt, created: str, shipped: str, is_told: bool, at_once: bool
+) -> None:
+    _, order = understood(look, _orders(created, shipped, at_once))
+    assert order.column == "created_at"
+    # Where the earlier time is also the finer one, there is nothing to ask.
+    assert order.reason.endswith("; 'shipped_at' could be those of the events, too") is is_told
+
+
+def test_a_date_that_stands_for_none_makes_no_delivery_the_earlier_one(look: LookAt) -> None:
+    lines = _orders("D", "D", at_once=False)
+    lines.loc[::40, "shipped_at"] = pd.Timestamp("1900-01-01")
+    _, order = understood(look, lines)
+    assert order.column == "created_at"
+
+
+def test_times_that_are_there_twice_are_no_rivals(look: LookAt) -> None:
+    lines = _orders("s", "s", at_once=False)
+    _, order = understood(look, lines.assign(shipped_at=lines["created_at"]))
+    assert "too" not in order.reason
+
+
+@pytest.mark.parametrize("coarse", ["D", "h", "W", "M"], ids=["day", "hour", "week", "month"])
+@pytest.mark.parametrize("zone", [-8, 0, 9])
+def test_a_time_that_is_told_better_goes_first(look: LookAt, coarse: str, zone: int) -> None:
+    clicks = log("100s", "3days", users=50).drop(columns=["session", "step"])
+    local = clicks["time"] + pd.to_timedelta(zone if coarse in "DWM" else 0, "h")
+    clicks["day"] = local.dt.to_period(coarse).dt.start_time
+    _, order = understood(look, clicks)
+    assert (order.column, order.unsure) == ("time", False)
+
+
+@pytest.mark.parametrize("pause", ["10s", "40min"])
+def test_the_start_of_a_visit_is_no_time_of_its_events(look: LookAt, pause: str) -> None:
+    clicks = log(pause, "2days", users=50).drop(columns="step")
+    clicks["visit_start_time"] = clicks.groupby("session")["time"].transform("min") - pd.Timedelta("20s")
+    _, order = understood(look, clicks)
+    assert (order.column, order.unsure) == ("time", False)
+
+
+def test_dates_of_items_are_no_times_of_events(look: LookAt) -> None:
+    clicks = log("2min", "2days").drop(columns="step")
+    clicks["time"] = clicks["time"].dt.normalize()
+    clicks["release_date"] = START - pd.to_timedelta(clicks["product"], "D")
+    _, order = understood(look, clicks)
+    assert order.column == "time" and "release_date" not in order.reason
+
+
+def test_days_that_are_counted_come_after_dates(look: LookAt) -> None:
+    clicks = log("2min", "20days").drop(columns="step")
+    clicks["day"] = (clicks["time"] - START).dt.days + 1
+    _, order = understood(look, clicks)
+    assert (order.column, order.unsure) == ("time", False)
