@@ -42,6 +42,11 @@ def doubt_of_unit(latest: pd.Timestamp, time_format: str, setting: str) -> str:
     return f"{early}: is {setting} '{time_format}' right?"
 
 
+def still_to_come() -> pd.Timestamp:
+    """Return the time after which a time is still to come, whatever clock and time zone it is from; UTC."""
+    return pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None) + _AHEAD
+
+
 class TimeChecks:
     """A counter of suspicious times, chunk by chunk.
 
@@ -52,10 +57,11 @@ class TimeChecks:
     def __init__(self, time_format: str) -> None:
         self._time_format = time_format
         self._earliest, self._latest = pd.Timestamp.max, pd.Timestamp.min
-        now = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None)
         # Days that count from any day do not tell the year.
         ever = pd.Timestamp.min, pd.Timestamp.max
-        self._likely_from, self._to_come = ever if time_format == DAYS else (_UNLIKELY_BEFORE, now + _AHEAD)
+        self._likely_from, self._to_come = (
+            ever if time_format == DAYS else (_UNLIKELY_BEFORE, still_to_come())
+        )
         self._times = self._odd = self._sessions = self._long = 0
         self._midnights = self._within_hours = self._tied = self._later = self._earlier = 0
         self._example: pd.Timestamp | None = None

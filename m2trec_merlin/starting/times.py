@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.data.time_checks import still_to_come
 from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS, parse_timestamps
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
@@ -37,8 +38,11 @@ _CLOCKS = (
     *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H%M", "%H.%M.%S"),
 )
 _AFTER_DATES = ("", *map("".join, product((" ", "T", "", ", ", ":"), _CLOCKS, ("", " %z", "%z", " %Z"))))
-#: Notations of C and Twitter.
-_YEAR_LAST = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Z %Y")
+#: Notations of C and Twitter, and digits that end with the hour, or begin with two of the year.
+_WHOLE = (
+    *("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Z %Y"),
+    *("%Y%m%d%H", "%y%m%d%H%M"),
+)
 #: An hour may have one digit if a separator follows.
 _HOUR = r"(?:\d{2}|\d(?=[:.]))"
 _PARTS = {
@@ -138,7 +142,7 @@ def unread_times(columns: Iterable[Column]) -> Iterator[str]:
                 (days > _EARLIEST / 86_400 + _DAYS_TO_1970) & (days < _LATEST / 86_400 + _DAYS_TO_1970)
             ).all():
                 how = "are these days since 1900, as spreadsheets count? Write dates"
-            elif units := _several_units(days):
+            elif len(units := _units(days)) > 1:
                 how = f"some count {' and some '.join(units)} since 1970: write all in one unit"
             elif days.max() > _MOST_DAYS:
                 how = "write dates, or set data.options.time_format"
@@ -164,12 +168,16 @@ def nearly_times(column: Column) -> str:
 
 
 def _unix_unit(column: Column) -> str | None:
+    """Return the unit of Unix time in which all numbers are times, not all of them still to come."""
     if column.numbers is None:
         return None
-    return next((unit for unit, are_times in _in_units(column.numbers) if are_times.all()), None)
+    units = (unit for unit, are_times in _in_units(column.numbers) if are_times.all())
+    # 2024030110 is an hour of 2024, and no second of 2034.
+    begun = still_to_come().value
+    return next((unit for unit in units if column.numbers.min() * UNIX_UNITS[unit] <= begun), None)
 
 
-def _several_units(numbers: np.ndarray) -> list[str]:
+def _units(numbers: np.ndarray) -> list[str]:
     """Return the units of Unix time such that each number is a time in one of them; else an empty list."""
     found = [(unit, are_times) for unit, are_times in _in_units(numbers) if are_times.any()]
     return [unit for unit, _ in found] if np.sum([are for _, are in found], axis=0).all() else []
@@ -220,7 +228,7 @@ def _formats_like(text: str) -> list[str]:
     for date in _DATES:
         if (start := _shape(date).match(text)) is not None:
             found += [date + rest for rest in _AFTER_DATES if _shape(rest).fullmatch(text, start.end())]
-    return found + [whole for whole in _YEAR_LAST if _shape(whole).fullmatch(text)]
+    return found + [whole for whole in _WHOLE if _shape(whole).fullmatch(text)]
 
 
 @cache

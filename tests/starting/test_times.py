@@ -18,6 +18,7 @@ WRITINGS = {
         for same in (
             *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p"),
             *("%d %b %Y %H:%M", "%b %d, %Y", "%d.%m.%y %H:%M", "%Y%m%d", "%Y%m%d%H%M%S"),
+            *("%Y%m%d%H", "%y%m%d%H%M"),
             *("%d-%m-%y %H:%M", "%m-%d-%y %H:%M", "%y/%m/%d", "%y.%m.%d %H:%M:%S"),
         )
     },
@@ -160,6 +161,17 @@ def test_times_that_are_not_all_written_alike_are_told(others: list[str], told: 
     values = pd.Series([f"2024-03-01 10:{minute:02d}" for minute in range(10)] + others)
     assert nearly_times(Column("at", values)) == told
     assert (times_of(Column("at", values)) is None) is bool(others)
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("s", 1), ("ms", 1000)])
+def test_counts_that_are_all_still_to_come_are_no_times(unit: str, scale: int) -> None:
+    hours = int(pd.Timestamp.now("UTC").timestamp()) + 3600 * np.arange(50)
+    ahead = Column("time", pd.Series((hours + 30 * 86_400) * scale))
+    assert times_of(ahead) is None
+    assert "".join(unread_times([ahead])).endswith("write dates, or set data.options.time_format")
+    # A few times may be wrong, which the data step tells.
+    found = times_of(Column("time", pd.Series(hours * scale)))
+    assert found is not None and found.time_format == unit
 
 
 def test_numbers_are_no_times_in_another_writing() -> None:
