@@ -13,6 +13,7 @@ _WORDS = {
     "venue": "store shop(?!p) branch outlet register terminal kasse filiale markt(?![a-z])",
     "time": "time date(?!i) day when created clicked ts(?![a-z]) tst(?![a-z])"
     " at(?![a-z]) epoch unix ~stamp ~zeit ~datum erdat budat bldat",
+    "hour": "hour(?![ls]) hr(?![a-z]) time.?of.?day ^time$ ^zeit$ ~stunde(?!n) ~uhrzeit ~tageszeit erzet",
     "place": "pos(?![a-z]) position seq step rank index idx sort order number nr(?![a-z]) event"
     " reihen schritt",
     "event": "event action aktion behaviou?r type kind status",

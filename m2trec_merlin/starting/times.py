@@ -15,6 +15,7 @@ from m2trec_merlin.data.time_checks import still_to_come
 from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS, parse_timestamps
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
+from m2trec_merlin.starting.names import speaks_of
 
 #: The range of numbers that may be times: from 1990 to 2050, in seconds.
 _EARLIEST, _LATEST = 631_152_000, 2_524_608_000
@@ -60,6 +61,8 @@ _DAYS_TO_1970 = 25_569
 _MANY_TIMES = 10
 #: There are at most so many hours, weekdays or days of a month.
 _MOST_OF_A_CALENDAR = 31
+#: Flags have at most so many values, and an hour has so many minutes.
+_YES_OR_NO, _MINUTES = 2, 60
 #: More days than anyone counts from a first day.
 _MOST_DAYS = 1_000_000
 #: Values tried before a format is tried on all values.
@@ -121,12 +124,26 @@ def times_of(column: Column) -> Times | None:
 def apart_from(days: Times, columns: Iterable[Column]) -> str:
     """Return a doubt if another column holds the times of day for a column of days; else ""."""
     for column in columns if days.are_days else ():
-        if column.share(_CLOCK) >= 1 - _DAMAGED and len(column.texts):
+        if _holds_clocks(column):
             return (
                 f"'{column.name}' holds times of day, and '{days.column}' days: write both into one column, "
                 "such as 2024-03-01 10:30:00, or events of a day are in no order"
             )
     return ""
+
+
+def _holds_clocks(column: Column) -> bool:
+    """Tell whether a column holds times of day: with colons, or in digits under a name of such."""
+    if column.share(_CLOCK) >= 1 - _DAMAGED and len(column.texts):
+        return True
+    if not speaks_of(column.name, "hour", "time") or column.distinct <= _YES_OR_NO:
+        return False
+    # Whole numbers in a column with gaps are written as 12.0.
+    texts = column.texts.str.removesuffix(".0")
+    if speaks_of(column.name, "hour") and _are_read(texts, "%H"):
+        return True
+    # Small numbers may be spans of time; of greater ones, the last two digits go on to 99.
+    return column.distinct > _MINUTES and any(_are_read(texts, digits) for digits in ("%H%M", "%H%M%S"))
 
 
 def unread_times(columns: Iterable[Column]) -> Iterator[str]:

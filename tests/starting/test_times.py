@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -188,6 +190,40 @@ def test_times_of_day_beside_days_are_told(clock: str) -> None:
     beside = [Column("n", pd.Series(["7"] * 30)), Column("clock", pd.Series([clock] * 30))]
     assert apart_from(days, beside).startswith("'clock' holds times of day, and 'day' days: write both into")
     assert apart_from(days, beside[:1]) == apart_from(moments, beside) == ""
+
+
+#: Times of a day in digits, and as many numbers that are none.
+HOURS = [n % 24 for n in range(400)]
+MINUTES = [n * 7 % 24 * 100 + n * 11 % 60 for n in range(400)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "are_clocks"),
+    [
+        ("hour", HOURS, True),
+        ("order_hour_of_day", [f"{hour:02d}" for hour in HOURS], True),
+        ("Uhrzeit", HOURS, True),
+        ("Erfassungsstunde", [None if hour < 3 else hour for hour in HOURS], True),
+        ("TRANS_TIME", MINUTES, True),
+        ("time", [f"{minute:04d}" for minute in MINUTES], True),
+        ("ERZET", [f"{minute:04d}59" for minute in MINUTES], True),
+        ("saleTime", [f"{minute:04d}59" for minute in MINUTES], True),
+        ("delivery_time", HOURS, False),
+        ("hours", HOURS, False),
+        ("hourly_rate", HOURS, False),
+        ("hour", [hour + 7 for hour in HOURS], False),
+        ("happy_hour", [0, 1] * 200, False),
+        ("watch_time", range(400), False),
+        ("prep_time", [n % 60 for n in range(400)], False),
+        ("quantity", HOURS, False),
+        ("hour", [None] * 400, False),
+    ],
+)
+def test_times_of_day_in_digits_beside_days_are_told(name: str, values: list[Any], are_clocks: bool) -> None:
+    days = times_of(Column("day", pd.Series([f"2024-03-0{n % 9 + 1}" for n in range(400)])))
+    assert days is not None
+    told = apart_from(days, [Column(name, pd.Series(values))])
+    assert told.startswith(f"'{name}' holds times of day, and 'day' days: ") if are_clocks else told == ""
 
 
 @pytest.mark.parametrize(
