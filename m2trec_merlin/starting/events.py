@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.times import times_of
 
 #: Pairs of values that mean yes or no.
 _FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"j", "n"})
@@ -32,7 +33,8 @@ def told_apart(columns: Iterable[Column]) -> Iterator[str]:
     for column in columns:
         named, values = speaks_of(column.name, "event", "opinion"), {*column.counts.index.str.lower()}
         is_mark = values == _MARK and column.gaps > 0
-        if is_mark or (1 < column.distinct <= _FEW and (named or values in _FLAGS)):
+        is_few = 1 < column.distinct <= _FEW and (named or values in _FLAGS)
+        if is_mark or (is_few and times_of(column) is None):
             yield (
                 f"'{column.name}' has {column.examples(_FEW)}: if only some should be predicted, name them "
                 "in data.targets; if only some should count, filter the file"

@@ -42,6 +42,9 @@ def test_amounts_below_nothing_are_told(name: str, values: list[Any], told: str 
         ("clk", [1, 1, 1], False),
         ("city", ["Bonn", "Ulm"], False),
         ("rating", list(range(40)), False),
+        ("event_date", ["20240315", "20240316"], False),
+        ("action_at", ["2024-03-15 10:30", "2024-03-15 11:30"], False),
+        ("event_time", [1_709_292_077, 1_709_292_077, 1_709_292_247], False),
     ],
 )
 def test_what_tells_events_apart_is_told(name: str, values: list[Any], is_told: bool) -> None:
