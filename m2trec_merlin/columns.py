@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sized
 from decimal import Decimal
+from itertools import chain
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -29,15 +31,37 @@ def to_arrow(series: pd.Series) -> pa.Array:
     """Return a column as an Arrow array; NaN and None are null.
 
     Raises:
-        pa.ArrowException: the values are of incompatible types, such as numbers and lists, or whole numbers
-            exceed 64 bits.
+        pa.ArrowException: the values are of incompatible types, such as numbers and lists or truth values, or
+            whole numbers exceed 64 bits.
     """
     try:
         array = pa.array(series, from_pandas=True)
     except OverflowError as error:
         raise pa.ArrowInvalid(str(error)) from None  # whole numbers beyond 64 bits
+    if series.dtype == object and not _are_compatible(series, array.type):
+        raise pa.ArrowInvalid("values of incompatible types")
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def _are_compatible(values: pd.Series, kind: pa.DataType) -> bool:
+    """Tell whether Arrow, which found a type, left values as they are; numbers may become those of another.
+
+    It refuses [True, 1.5], but reads [1.5, True] as [1.5, 1.0]: a value would depend on those before it.
+    """
+    if not pa.types.is_primitive(kind.value_type if is_list(kind) else kind):
+        return True
+    known = values.dropna()
+    if is_list(kind):
+        # An array of NumPy has one type, so its first value stands for all.
+        parts = (each if _holds_objects(each) else each[:1] for each in known)
+        known = pd.Series(list(chain.from_iterable(parts)), dtype=object).dropna()
+    is_mixed = pd.api.types.infer_dtype(known, skipna=False) in ("mixed", "mixed-integer")
+    return not is_mixed or all(map(is_number, known))
+
+
+def _holds_objects(values: Sized) -> bool:
+    return not isinstance(values, np.ndarray) or values.dtype.hasobject
 
 
 def is_list(kind: pa.DataType) -> bool:

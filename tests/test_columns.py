@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2trec_merlin.columns import are_missing_words, as_doubles, as_text, fill_empty, to_arrow, without_nulls
+from m2trec_merlin.columns import (
+    are_missing_words,
+    as_doubles,
+    as_text,
+    fill_empty,
+    of_one_type,
+    split_values,
+    to_arrow,
+    without_nulls,
+)
 from m2trec_merlin.errors import DataError
 
 
@@ -40,6 +52,55 @@ def test_pandas_categories_are_their_values():
 def test_a_list_is_no_single_value():
     with pytest.raises(DataError, match=r"column 'brand'.*\n.*found \['a'\]"):
         as_text(pd.Series([["a"]], name="brand"))
+
+
+#: What JSON holds; of some pairs, such as [1.5, True], Arrow would read one as the type of the other.
+singles = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.sampled_from(["a", "1"])
+
+
+@given(st.lists(singles, min_size=1, max_size=4))
+def test_the_text_of_a_value_does_not_depend_on_the_others(values: list[object]) -> None:
+    alone = [as_text(pd.Series([value], dtype=object))[0].as_py() for value in values]
+    together = pd.Series(values, dtype=object)
+    assert as_text(together).to_pylist() == alone
+    assert as_text(of_one_type(together)).to_pylist() == alone
+
+
+@given(st.lists(singles | st.lists(singles, max_size=3), min_size=1, max_size=4))
+def test_the_parts_of_a_value_do_not_depend_on_the_others(values: list[object]) -> None:
+    alone = [split_values(pd.Series([value], dtype=object), "|", 9)[0].as_py() for value in values]
+    assert split_values(pd.Series(values, dtype=object), "|", 9).to_pylist() == alone
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.5, True],
+        [np.True_, 2],
+        [[1.5], [True]],
+        [[2, np.True_]],
+        [np.array([1.5]), np.array([True])],
+        [date(2024, 1, 5), 7],
+    ],
+)
+def test_values_of_other_types_are_not_taken_for_those_before_them(values: list[object]) -> None:
+    with pytest.raises(pa.ArrowInvalid):
+        to_arrow(pd.Series(values, dtype=object))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, None, 2.5, float("nan")],
+        [1, Decimal("2.5")],
+        [True, None, np.True_, float("nan"), pd.NaT],
+        [[1, 2.5], None, [None]],
+        [[True], [None, False], []],
+        [np.array([1.5]), [2, 3.5], None],
+    ],
+)
+def test_numbers_and_gaps_go_with_one_another(values: list[object]) -> None:
+    assert len(to_arrow(pd.Series(values, dtype=object))) == len(values)
 
 
 def test_lists_go_to_arrow_and_back():

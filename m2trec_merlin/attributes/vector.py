@@ -15,7 +15,7 @@ from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, are_lists
 from m2trec_merlin.attributes.profiles import Profile
-from m2trec_merlin.columns import as_doubles, fit_float32, vectors
+from m2trec_merlin.columns import as_doubles, fit_float32, to_arrow, vectors
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
 from m2trec_merlin.sections import Width
@@ -116,11 +116,11 @@ class AsVector:
 def _measure(vectors: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return the length of each vector, and whether all its values are finite numbers."""
     try:
-        array = pa.array(vectors, from_pandas=False)
+        array = to_arrow(vectors)
         flat = array.flatten()
         if flat.null_count or not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
             raise pa.ArrowTypeError("not plain numbers")
-    except (pa.ArrowException, AttributeError, OverflowError):
+    except (pa.ArrowException, AttributeError):
         # Values of several types: look at each vector.
         lengths = np.array([len(vector) for vector in vectors], np.int64)
         return lengths, np.array([_is_finite(vector) for vector in vectors], bool)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,35 @@ def test_an_unusable_price_counts_as_missing_and_is_told(
     missing = read(reader, {"product_name": "x", "price": None})
     assert session.new_items["price"].values[1:] == alone == missing.new_items["price"].values
     assert not missing.notes
+
+
+def test_a_value_means_the_same_whatever_is_encoded_with_it(shop: Shop) -> None:
+    """A batch holds items of several clients, and the cache keeps what it found."""
+    version = Description.open(shop.preprocess)
+    version = replace(version, filters={"department": "", "tags": "", "price": "."})
+    encoder = NewItemEncoder.of(shop.preprocess, version)
+    assert encoder is not None
+
+    def encoded(*values: object) -> list[tuple[dict[str, list[float]], list[str], dict[str, Any]]]:
+        columns = ("product_name", "department", "tags", "price")
+        found = encoder.encode([dict.fromkeys(columns, value) for value in values])
+        return [
+            ({name: each.values.tolist() for name, each in item.encoded.items()}, item.ignored, item.values)
+            for item in found
+        ]
+
+    given = (True, 0.0, 1, "1", 10**20, [1.5, True], [True])
+    alone = [encoded(value)[0] for value in given]
+    for one, other in permutations(range(len(given)), 2):
+        assert encoded(given[one], given[other]) == [alone[one], alone[other]], (given[one], given[other])
+
+
+@pytest.mark.parametrize("image", [[0.5, True, 1], [True, 0.5, 1], [True, True, False]])
+def test_truth_values_are_no_vector_in_whatever_order(reader: SessionReader, image: list[object]) -> None:
+    session = read(reader, {"image": [0.5, 1, 2]}, {"image": image})
+    told = f"image {json.dumps(image)} holds values that are not finite numbers, so it counts as missing"
+    assert session.notes == [f"item_attributes[1]: {told}"]
+    assert session.new_items["image"].of(1).tolist() == [[0, 0, 0]]
 
 
 @pytest.mark.parametrize("price", [12.5, "12.50", "1.25e1", 3e38, 0, 1e-40])
