@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -58,7 +58,7 @@ class CachedItemEncoder:
         Raises:
             M2TRecError: the encoder raises it; none of its items is cached.
         """
-        keys = [json.dumps([item.get(column) for column in self._columns]) for item in items]
+        keys = [key_of(item, self._columns) for item in items]
         unmet = {key: item for key, item in zip(keys, items, strict=True) if key not in self._known}
         if unmet:
             self._known.update(zip(unmet, self._encoder.encode(list(unmet.values())), strict=True))
@@ -70,6 +70,11 @@ class CachedItemEncoder:
             forgotten, _ = self._known.popitem(last=False)
             self._bytes -= _size(forgotten)
         return found
+
+
+def key_of(item: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """Return a text that is equal for items with equal values in the given columns; null is no value."""
+    return json.dumps([item.get(column) for column in columns])
 
 
 def _size(key: str) -> int:

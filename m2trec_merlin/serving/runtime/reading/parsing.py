@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from m2trec_merlin.errors import RefusedError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.notes import LONGEST_MESSAGE, name_some, show
 from m2trec_merlin.serving.runtime.options.reranking import Candidate
+from m2trec_merlin.serving.runtime.reading.cached_items import key_of
 from m2trec_merlin.serving.runtime.reading.events import EventReader, RawEvent
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
@@ -47,18 +47,13 @@ class Event:
         place: position of the event in the request.
         row: catalogue row of the item; NO_ITEM for a described item that the catalogue does not have.
         raw: raw attributes of the described item, by column.
-        item_id: id of the described item, if it has one.
+        item: key that events of the same described item share: its id, if any, and what the model reads.
     """
 
     place: int
     row: int = NO_ITEM
     raw: dict[str, Any] = field(default_factory=dict)
-    item_id: str = ""
-
-    @property
-    def item(self) -> tuple[str, str]:
-        """Key that events of the same described item share."""
-        return self.item_id, json.dumps(self.raw, sort_keys=True)
+    item: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -170,7 +165,7 @@ class SessionParser:
                 where = f"{ITEM_ATTRIBUTES}[{place}]"
                 with remarks.of_problems():
                     raw = self._check(where, parse_json(text, where), remarks)
-                    events.append(Event(place, raw=raw, item_id=item_id))
+                    events.append(Event(place, raw=raw, item=(item_id, key_of(raw, self._columns))))
             elif item_id:
                 remarks.notes.append(
                     f"{ITEM_IDS}[{place}]: the catalogue has no item {show(item_id)} and item_attributes "
