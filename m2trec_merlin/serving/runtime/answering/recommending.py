@@ -234,7 +234,7 @@ class Recommender:
         notes = draft.notes
         if len(found.rows) < draft.k:
             some = f"{len(found.rows)} item{'' if len(found.rows) == 1 else 's'}"
-            notes.append(f"only {some} may be recommended; {draft.k} were asked for")
+            notes.append(f"only {some} may be recommended; {draft.asked} were asked for")
         if request.options[Explain.name] and len(found.rows) > MOST_EXPLAINED:
             notes.append(f"options.{Explain.name}: explains the first {MOST_EXPLAINED} items")
         ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)

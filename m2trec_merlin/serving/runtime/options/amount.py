@@ -26,5 +26,5 @@ class TopK(Option[int]):
         return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_RECOMMENDED
 
     def apply(self, value: int, draft: Draft) -> None:
-        """Set the number of rows to search for."""
-        draft.k = value
+        """Set the number of recommendations."""
+        draft.asked = value

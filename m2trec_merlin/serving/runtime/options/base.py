@@ -39,7 +39,7 @@ class Draft:
         notes: warnings of the answer.
         biases: float32 [R], biases of the candidates; -inf for other rows.
         new_are_named: whether the request names the new items.
-        k: number of rows to find.
+        asked: number of recommendations that the request asks for.
         additions: additions to scores, by their source as explanations call it.
         forbidden: rows that must not be found.
         allowed: bool [R], rows that pass the filters; None for all rows.
@@ -54,12 +54,18 @@ class Draft:
     notes: list[str]
     biases: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     new_are_named: bool = False
-    k: int = 0
+    asked: int = 0
     additions: dict[str, Addition] = field(default_factory=dict)
     forbidden: list[int] = field(default_factory=list)
     allowed: np.ndarray | None = None
     only: np.ndarray | None = None
     choice: DiverseChoice | None = None
+
+    @property
+    def k(self) -> int:
+        """The most rows that the answer may hold."""
+        most = self.asked if self.only is None else min(self.asked, len(self.only))
+        return most if self.choice is None else min(most, POOL)
 
     def rows_of(self, item_ids: list[str], option: str) -> list[int]:
         """Return the rows of the ids that the catalogue has, and add a warning about the others."""

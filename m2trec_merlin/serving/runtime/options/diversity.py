@@ -58,5 +58,4 @@ class Diversity(Option[dict[str, Any] | None]):
         if value is not None:
             if draft.k > POOL:
                 draft.notes.append(f"options.{self.name}: chooses {POOL:,} items at most")
-                draft.k = POOL
             draft.choice = DiverseChoice(value["by"], value.get("most"), float(value.get("weight", 0)))

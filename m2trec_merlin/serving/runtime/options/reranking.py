@@ -75,7 +75,7 @@ class Candidates(Option[list[Candidate] | None]):
         if len(others := np.setdiff1d(rows, possible)):
             named = name_some(draft.items.ids(others))
             draft.notes.append(f"options.{self.name}: {named} ignored, since it cannot be recommended")
-        draft.only, draft.k = possible, min(draft.k, len(possible))
+        draft.only = possible
         if not len(possible):
             draft.notes.append(f"options.{self.name}: none of them can be recommended")
 

@@ -155,6 +155,11 @@ def test_a_department_may_not_fill_the_answer(reader: SessionReader, recommender
     assert answer.item_ids == expected and len(expected) == 6
     before = dict(zip(everything.item_ids, everything.scores.tolist(), strict=True))
     assert answer.scores.tolist() == pytest.approx([before[item_id] for item_id in expected])
+    [much] = recommender.recommend([request_for(reader, ["sku-3"], 1500, **capped)])
+    assert len(much.item_ids) == 6 and much.warnings == [
+        "options.diversity: chooses 1,000 items at most",
+        "only 6 items may be recommended; 1500 were asked for",
+    ]
 
 
 def test_filters_leave_what_passes_in_order(reader: SessionReader, recommender: Recommender) -> None:

@@ -108,6 +108,22 @@ def test_other_options_know_the_items_of_the_list(ask: Asking) -> None:
     assert filtered.item_ids == ["sku-1"] and "only 1 item may be recommended" in filtered.warnings[0]
 
 
+@pytest.mark.parametrize("more", [{}, {"diversity": {"by": "department", "most": 9}}])
+@pytest.mark.parametrize("session", [SESSION, []])
+def test_a_filtered_list_is_compared_with_what_was_asked_for(
+    ask: Asking, session: list[Any], more: dict[str, Any]
+) -> None:
+    told = "only 1 item may be recommended; 7 were asked for"
+    filters = {"department": "bakery"}
+    answer = ask(session, candidates=["sku-1", "sku-2"], top_k=7, filters=filters, **more)
+    assert answer.item_ids == ["sku-1"] and told in answer.warnings
+    for whole in (
+        ask(session, candidates=["sku-1", "sku-2"], top_k=7, **more),
+        ask(session, candidates=["sku-1", "sku-2"], top_k=1, filters=filters, **more),
+    ):
+        assert not any("asked for" in warning for warning in whole.warnings)
+
+
 def test_without_a_session_a_list_is_ranked_by_popularity(ask: Asking) -> None:
     answer = ask([], candidates=["sku-5", {"item_id": "mine", **BREAD}, "sku-1"])
     assert answer.item_ids == ["sku-1", "sku-5", "mine"] and answer.scores[-1] == 0
