@@ -13,6 +13,7 @@ The files of a version hold the items that were added or updated; line i of each
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -36,7 +37,7 @@ HISTORIES = "histories.npy"
 
 _VERB = "catalog rollback"
 _SHOWN_OF_SEAL = 12
-
+_VERSION_NAME = re.compile(rf"[1-9][0-9]{{0,17}}-[0-9a-f]{{{_SHOWN_OF_SEAL}}}")
 
 #: Changed fields of `Availability` by name, and nothing else.
 AvailabilityChange = dict[str, Any]
@@ -168,6 +169,11 @@ def version_name(folder: Path, number: str) -> str:
     if number == EXPORTED_CATALOGUE:
         return number
     return f"{number}-{seal_of(folder / number, _VERB)[:_SHOWN_OF_SEAL]}"
+
+
+def is_version_name(text: str) -> bool:
+    """Tell whether a text has the form of the name of a version; no other may become part of a path."""
+    return text == EXPORTED_CATALOGUE or _VERSION_NAME.fullmatch(text) is not None
 
 
 def catalogue_folder(repository: Path) -> Path:

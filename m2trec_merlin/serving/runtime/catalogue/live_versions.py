@@ -16,11 +16,13 @@ from m2trec_merlin.contract.catalogue import (
     CatalogueVersion,
     catalogue_folder,
     current_version,
+    is_version_name,
     require_servable,
     version_name,
 )
-from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.errors import ArtifactError, RefusedError, ServerError
 from m2trec_merlin.serving.runtime.background import Background, tell
+from m2trec_merlin.serving.runtime.notes import show
 
 T = TypeVar("T")
 
@@ -73,8 +75,18 @@ class LiveVersions(Generic[T]):
         """Return the version of a name, see `version_name`.
 
         Raises:
-            ServerError: the version cannot be opened.
+            RefusedError: it is no name of a version.
+            ServerError: the version cannot be opened; clients may read why, but no path of the server.
         """
+        if not is_version_name(name):
+            raise RefusedError(f"{show(name)} is no catalogue version as the first step names them")
+        try:
+            return self._get(name)
+        except (ArtifactError, ValueError, OSError) as error:
+            why = str(error).replace(f"{self._folder}/", "")
+            raise ServerError(f"version {number_of(name)} of the catalogue cannot be read: {why}") from None
+
+    def _get(self, name: str) -> T:
         if name == EXPORTED_CATALOGUE:
             return self._exported
         if (known := self._known(name)) is not None:
@@ -83,12 +95,7 @@ class LiveVersions(Generic[T]):
         with self._opening:
             if (known := self._known(name)) is not None:
                 return known
-            try:
-                opened = self._opened(name)
-            except (ArtifactError, ValueError, OSError) as error:
-                raise ServerError(
-                    f"version {number_of(name)} of the catalogue cannot be read: {error}"
-                ) from None
+            opened = self._opened(name)
             with self._lock:
                 self._open[name] = opened
                 while len(self._open) > _MOST_OPEN:
@@ -114,7 +121,7 @@ class LiveVersions(Generic[T]):
             return self._open.get(name)
 
     def _opened(self, name: str) -> T:
-        number = str(int(number_of(name)))
+        number = number_of(name)
         folder = self._folder / number
         if version_name(self._folder, number) != name:
             raise ArtifactError(f"{folder} was replaced meanwhile")
@@ -130,11 +137,9 @@ class LiveVersions(Generic[T]):
         number = current_version(self._folder)
         try:
             name = version_name(self._folder, number)
-            self.get(name)
-        except ArtifactError as error:
+            self._get(name)
+        except (ArtifactError, ValueError, OSError) as error:
             raise ArtifactError(f"version {number} of the catalogue cannot be read: {error}") from None
-        except ServerError as error:
-            raise ArtifactError(str(error)) from None
         self.current, self._told, self._tried_again = name, "", math.inf
 
     def _look_or_tell(self) -> None:

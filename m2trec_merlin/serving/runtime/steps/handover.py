@@ -77,7 +77,7 @@ def receive(
         rows_of: function that returns the number of rows of a catalogue version.
 
     Raises:
-        RefusedError: the tensors are not such as the first step sends.
+        RefusedError: the tensors, or the name of the catalogue version, are not such as the first step sends.
         ServerError: the first step is of another export, or the catalogue version cannot be opened.
     """
     with _from_the_first_step():

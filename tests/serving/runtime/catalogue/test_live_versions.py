@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from m2trec_merlin.contract.catalogue import CURRENT, CatalogueVersion, catalogue_folder, version_name
+from m2trec_merlin.contract.catalogue import CURRENT, STATE, CatalogueVersion, catalogue_folder, version_name
 from m2trec_merlin.contract.checksums import seal
-from m2trec_merlin.errors import ServerError
+from m2trec_merlin.errors import RefusedError, ServerError
 from m2trec_merlin.serving.runtime.catalogue import live_versions
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
 
@@ -44,6 +44,39 @@ def test_what_is_served_goes_on_while_an_export_replaces_the_repository(tmp_path
         versions.get(items_of(repository, 2)[0])
 
 
+_FORGED = ("", "1", "x", "None", "../1", "0-abc", "0-0123456789ab", "01-0123456789ab", "\u0661-0123456789ab")
+
+
+@pytest.mark.parametrize(
+    "name", [*_FORGED, "1-0123456789AB", "1-0123456789ab\n", f"{'9' * 600}-0123456789ab"]
+)
+def test_what_is_no_name_of_a_version_is_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path, 1)
+    versions = LiveVersions(tmp_path, "mine", "as exported", opened)
+    with pytest.raises(RefusedError, match="no catalogue version as the first step names them"):
+        versions.get(name)
+    assert versions.get("0") == "as exported" and versions.get(items_of(tmp_path, 1)[0]) == "items of 1"
+
+
+def test_clients_learn_why_a_version_cannot_be_read_but_not_where_it_is(tmp_path: Path) -> None:
+    """The version may be gone by now, so the request is not to blame, and another try will do."""
+    repository = tmp_path / "triton"
+    for number, export in ((1, "another"), (2, "mine"), (3, "mine")):
+        write(repository, number, export)
+    names = {number: items_of(repository, number)[0] for number in (1, 2)}
+    (catalogue_folder(repository) / "2" / STATE).write_text("{}")
+    versions = LiveVersions(repository, "mine", "as exported", opened)
+    for name, why in (
+        (names[1], "1 is of another export"),
+        (names[2], "2: version.json changed"),
+        ("1-0123456789ab", "1 was replaced"),
+        ("7-0123456789ab", "7/checksums.json is missing"),
+    ):
+        with pytest.raises(ServerError, match=f"of the catalogue cannot be read: {why}") as error:
+            versions.get(name)
+        assert str(tmp_path) not in str(error.value) and not isinstance(error.value, RefusedError)
+
+
 @pytest.mark.parametrize("export", ["mine", "another"])
 def test_a_version_that_comes_again_under_its_number_is_another_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], export: str
@@ -64,6 +97,7 @@ def test_a_version_that_comes_again_under_its_number_is_another_one(
     else:
         assert name == third and "version 1 " in (told := capsys.readouterr().err)
         assert "of another export" in told and "version 3 goes on being served" in told
+        assert str(repository) in told, "for the operator"
     assert versions.get(first).did == "changed", "for requests between the two steps"
 
 
