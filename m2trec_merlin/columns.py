@@ -310,6 +310,15 @@ def without_nulls(lists: pa.Array) -> pa.ListArray:
     return gather_lists(lists.flatten(), parents, len(lists))
 
 
+def without_repeats(lists: pa.ListArray) -> pa.ListArray:
+    """Return lists with the first of equal entries only, without nulls."""
+    parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    values = lists.flatten()
+    entries = pd.DataFrame({"list": parents, "value": values.dictionary_encode().indices.to_pandas()})
+    first = pc.if_else(pa.array(~entries.duplicated()), values, pa.scalar(None, values.type))
+    return gather_lists(first, parents, len(lists))
+
+
 def fill_empty(lists: pa.ListArray, value: Any) -> pa.ListArray:
     """Replace empty and null lists by a list of one value."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)

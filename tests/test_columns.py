@@ -19,6 +19,7 @@ from m2trec_merlin.columns import (
     split_values,
     to_arrow,
     without_nulls,
+    without_repeats,
 )
 from m2trec_merlin.errors import DataError
 
@@ -121,6 +122,12 @@ def test_only_empty_lists_are_filled(lists):
 def test_null_entries_and_null_lists_are_dropped(lists):
     kept = without_nulls(pa.array(lists, pa.list_(pa.int64()))).to_pylist()
     assert kept == [[v for v in values or [] if v is not None] for values in lists]
+
+
+@given(several)
+def test_of_equal_entries_the_first_is_kept(lists):
+    kept = without_repeats(pa.array(lists, pa.list_(pa.int64()))).to_pylist()
+    assert kept == [list(dict.fromkeys(v for v in values or [] if v is not None)) for values in lists]
 
 
 @given(st.lists(st.integers(-(2**40), 2**40), min_size=1))

@@ -59,6 +59,17 @@ def test_values_come_with_the_number_of_items_that_have_them(recommender: m2trec
         recommender.values("colour")
 
 
+def test_an_item_counts_once_for_a_value_that_it_says_twice(shop: Shop, tmp_path: Path) -> None:
+    repository = Path(shutil.copytree(shop.repository, tmp_path / "triton"))
+    recommender, verbs = m2trec.load(repository), CatalogueVerbs(repository)
+    table = tmp_path / "items.parquet"
+    raw_items().iloc[[4]].assign(item_id="new-1", tags="sale|sale|raw").to_parquet(table)
+    verbs.add(table)
+    assert recommender.values("tags") == {"local": 16, "organic": 15, "sale": 8, "raw": 1}
+    [described] = recommender.describe(["new-1"])
+    assert described is not None and described.values["tags"] == ["sale", "raw"]
+
+
 def test_what_was_added_updated_removed_and_hidden_since_is_known(shop: Shop, tmp_path: Path) -> None:
     repository = Path(shutil.copytree(shop.repository, tmp_path / "triton"))
     recommender, verbs = m2trec.load(repository), CatalogueVerbs(repository)

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.columns import is_list, without_repeats
 from m2trec_merlin.contract.version import OWN_COLUMNS
 
 
@@ -26,7 +27,8 @@ def shown_columns(
 ) -> pa.Table:
     """Return a table of `item_id` and `title` as text, `train_count`, and filter columns; one row per item.
 
-    Filter columns hold the raw values as the items workflow reads them: texts, lists of texts, or float64.
+    Filter columns hold the raw values as the items workflow reads them: texts, lists of texts (each once), or
+    float64.
 
     Args:
         attributes: attributes of the configuration.
@@ -39,5 +41,6 @@ def shown_columns(
     columns = dict(zip(OWN_COLUMNS, own, strict=True))
     for attribute in filter_attributes(attributes):
         if attribute.name in values:
-            columns[attribute.name] = attribute.filter_values(values[attribute.name])
+            found = attribute.filter_values(values[attribute.name])
+            columns[attribute.name] = without_repeats(found) if is_list(found.type) else found
     return pa.table(columns)

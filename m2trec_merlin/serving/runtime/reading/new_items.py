@@ -206,8 +206,8 @@ def _unknown(
         for item in np.unique(items).tolist():
             [said] = attribute.filter_values(values.iloc[item : item + 1]).to_pylist()
             named = zip(said if isinstance(said, list) else [said], ids.of(item), strict=False)
-            names = tuple(name for name, id_ in named if id_ == OUT_OF_VOCABULARY)
-            yield item, Ignored(attribute.source_column, names)
+            names = dict.fromkeys(name for name, id_ in named if id_ == OUT_OF_VOCABULARY)
+            yield item, Ignored(attribute.source_column, tuple(names))
 
 
 def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:

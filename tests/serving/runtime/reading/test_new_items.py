@@ -102,7 +102,7 @@ def test_entries_of_a_vector_beyond_float32_are_told(reader: SessionReader) -> N
 
 def test_categories_that_the_model_never_met_are_told(reader: SessionReader) -> None:
     known = {"product_name": "a word never met", "department": "dairy", "tags": ["local"]}
-    session = read(reader, known, {"department": "pharmacy", "tags": "local|vegan|raw"})
+    session = read(reader, known, {"department": "pharmacy", "tags": "local|vegan|raw|vegan"})
     assert session.notes == [
         "item_attributes[1]: department: the model does not know 'pharmacy', so nothing is concluded from it",
         "item_attributes[1]: tags: the model does not know 'vegan', 'raw', so nothing is concluded from it",
