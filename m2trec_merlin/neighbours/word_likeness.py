@@ -15,6 +15,7 @@ from scipy import sparse
 from m2trec_merlin.attributes.words import words_of
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.compiled import compiled
+from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.incidence import SparseLines
 from m2trec_merlin.neighbours.repeats import sessions_repeat_items
@@ -214,12 +215,16 @@ def item_words(catalogue: Catalogue) -> list[str]:
 
 
 def category_words(catalogue: Catalogue) -> list[str]:
-    """Return the categories of each item as words such as `aisle_17`, N texts."""
+    """Return the known categories of each item as words such as `aisle_17`, N texts.
+
+    Items do not become alike by what is not known of them: missing and unseen values are no words.
+    """
     words: list[list[str]] = [[] for _ in range(catalogue.n_rows - 1)]
     for name in catalogue.categories:
         column = catalogue.attributes[name]
         for row in range(1, catalogue.n_rows):
-            words[row - 1].extend(f"{name}_{value}" for value in column.of(row))
+            known = (value for value in column.of(row) if value >= FIRST_VALUE)
+            words[row - 1].extend(f"{name}_{value}" for value in known)
     return [" ".join(line) for line in words]
 
 

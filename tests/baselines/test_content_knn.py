@@ -98,10 +98,26 @@ def test_categories_stand_in_where_there_is_no_text() -> None:
 
 def test_lists_of_categories_give_several_words() -> None:
     catalogue = make_catalogue([1, 1], colours=[3, 4])
-    values, offsets = np.array([1, 5, 6, 7]), np.array([0, 1, 3, 4])
+    values, offsets = np.array([1, 5, 2, 6, 7]), np.array([0, 1, 4, 5])
     catalogue = dataclasses.replace(catalogue, categories=("colour", "tags"))
     catalogue.attributes["tags"] = EncodedColumn(Field("tags", Layout.ID_LISTS, 8), values, offsets)
     assert category_words(catalogue) == ["colour_3 tags_5 tags_6", "colour_4 tags_7"]
+
+
+def test_items_are_not_alike_by_what_is_unknown_of_them() -> None:
+    """Items 1 and 2 lack the colour, 3 and 4 have one that training never saw; 5 and 6 are alike."""
+    catalogue = make_catalogue([1, 1, 1, 1, 1, 1], colours=[1, 1, 2, 2, 3, 3])
+    assert category_words(catalogue) == ["", "", "", "", "colour_3", "colour_3"]
+    prefixes = Sessions.from_lists([[1, 2], [3, 4], [5, 6]]).prefixes()
+    likeness = WordLikeness(fit_words(catalogue)[0]).score(prefixes)
+    np.testing.assert_allclose(likeness[:, 1:], [[0] * 6, [0] * 6, [0, 0, 0, 0, 1, 1]], atol=1e-6)
+
+
+def test_where_no_category_is_known_there_is_no_view_of_content() -> None:
+    catalogue = make_catalogue([1, 1, 1], colours=[1, 2, 1])
+    assert WordLikeness.fit(catalogue, TRAIN) is None
+    with pytest.raises(DataError, match="no training item has a title or category"):
+        ContentKnn(catalogue, TRAIN)
 
 
 def test_items_with_equal_words_do_not_tie() -> None:
