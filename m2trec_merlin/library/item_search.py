@@ -51,10 +51,7 @@ class ItemSearch:
     def __init__(self, catalogue: ServedCatalogue, columns: Sequence[str]) -> None:
         self._catalogue, self._columns = catalogue, columns
         items = catalogue.items
-        rows = np.arange(NO_ITEM + 1, len(catalogue.biases))
-        ids = items.ids(rows)
-        # Items that were removed or updated since the export keep their rows.
-        self._rows = rows[[items.rows.row(item_id) == row for item_id, row in zip(ids, rows, strict=True)]]
+        self._rows = np.flatnonzero(items.live)
         self._shares = items.shares[self._rows]
         self._words = _places(items.titles(self._rows))
         named = sorted((_fold(item_id), place) for place, item_id in enumerate(items.ids(self._rows)))

@@ -91,15 +91,19 @@ class Weight:
 
 
 class Relisting(NamedTuple):
-    """A catalogue with more items than the one that a view was made of.
+    """A changed catalogue: the rows of the one that a view was made of, and further ones.
 
     Attributes:
         origins: each row's row in the view's catalogue, int64 [R]; NO_ITEM for new items.
+        live: which rows are items now, bool [R]; no session holds any other row.
         titles: a function that returns the titles of rows, int64 [m].
+        titled: a function that returns the rows, int64, that have any of some titles.
     """
 
     origins: np.ndarray
+    live: np.ndarray
     titles: Callable[[np.ndarray], Sequence[str]]
+    titled: Callable[[Sequence[str]], np.ndarray]
 
 
 class MixedView(SessionView):
@@ -143,7 +147,7 @@ class MixedView(SessionView):
         """
 
     def relisted(self, listing: Relisting) -> SessionView:
-        """Return the view for a catalogue with more items."""
+        """Return the view for a changed catalogue."""
         return Relisted(self, listing.origins)
 
 

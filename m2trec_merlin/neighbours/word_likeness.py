@@ -26,6 +26,9 @@ from m2trec_merlin.sessions import Sessions
 #: inverse document frequencies, line i for column i of the vectors.
 WORDS, TEXTS, VOCABULARY = "neighbour_words.npz", "neighbour_texts.npy", "neighbour_vocabulary.parquet"
 
+#: The text without words, which row NO_ITEM has.
+NO_TEXT = 0
+
 #: Number of most similar texts that get a score after a session, and all that tie; chosen on validation
 #: (docs/quality-log.md). Texts that only share a common word with the session are hardly similar.
 NEAREST = 300
@@ -143,14 +146,26 @@ class WordLikeness(MixedView):
         return cls(words, sessions_repeat_items(sessions), vocabulary)
 
     def relisted(self, listing: Relisting) -> WordLikeness:
-        """See `MixedView.relisted`; new titles get vectors from the same vocabulary."""
+        """See `MixedView.relisted`; new titles get vectors from the same vocabulary.
+
+        A text counts once, and only if an item has it, as in the view of an export with the same items: any
+        other would take one of the NEAREST places from an item.
+        """
         texts, text_of = self._texts.matrix, self.group_of[listing.origins]
         if self._vocabulary is not None:
-            more = np.arange(len(self.group_of), len(listing.origins))
-            vectors = self._vocabulary.vectors(listing.titles(more))
-            text_of = np.concatenate([self.group_of, texts.shape[0] + np.arange(len(more))])
-            texts = sparse.vstack([texts, vectors]).tocsr()
-        return WordLikeness(WordVectors(texts, text_of), self.repeats, self._vocabulary)
+            first = len(self.group_of)
+            titles = listing.titles(np.arange(first, len(text_of)))
+            alike = listing.titled(titles)
+            alike = alike[alike < first]
+            text_with = {"": NO_TEXT, **dict(zip(listing.titles(alike), self.group_of[alike], strict=True))}
+            new = [title for title in dict.fromkeys(titles) if title not in text_with]
+            text_with |= dict(zip(new, range(texts.shape[0], texts.shape[0] + len(new)), strict=True))
+            text_of[first:] = [text_with[title] for title in titles]
+            texts = sparse.vstack([texts, self._vocabulary.vectors(new)]).tocsr()
+        text_of[~listing.live] = NO_TEXT
+        kept = np.union1d(NO_TEXT, text_of)
+        words = WordVectors(texts[kept], np.searchsorted(kept, text_of))
+        return WordLikeness(words, self.repeats, self._vocabulary)
 
     def score_near(self, session: np.ndarray) -> ViewScores:
         """See `SessionView.score_near`."""
@@ -250,8 +265,7 @@ def fit_words(catalogue: Catalogue, words: Sequence[str] | None = None) -> tuple
             "words of items",
             ["no training item has a title or category"],
         ) from None
-    # Row NO_ITEM has no words.
-    text_of = {"": 0}
-    texts = np.array([0, *(text_of.setdefault(text, len(text_of)) for text in words)])
+    text_of = {"": NO_TEXT}
+    texts = np.array([NO_TEXT, *(text_of.setdefault(text, len(text_of)) for text in words)])
     vocabulary = Vocabulary(list(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32))
     return WordVectors(vectorizer.transform(text_of), texts), vocabulary

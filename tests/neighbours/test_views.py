@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,10 @@ def test_items_that_come_change_nothing_for_the_others(name: str, world: World) 
         asked.extend(rows)
         return [NEW_TITLES[row - n_rows] for row in rows]
 
-    later = view.relisted(Relisting(origins, titles))
+    def titled(titles: Sequence[str]) -> np.ndarray:
+        return n_rows + np.flatnonzero(np.isin(NEW_TITLES, titles))
+
+    later = view.relisted(Relisting(origins, origins != NO_ITEM, titles, titled))
     prefixes = world.test.prefixes()
     scores = later.score(prefixes)
     assert scores.shape == (len(prefixes), n_rows + len(NEW_TITLES))

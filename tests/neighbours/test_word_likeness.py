@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from scipy import sparse
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours import word_likeness
-from m2trec_merlin.neighbours.word_likeness import WordLikeness, WordVectors
+from m2trec_merlin.neighbours.views import Relisting
+from m2trec_merlin.neighbours.word_likeness import Vocabulary, WordLikeness, WordVectors
 
 #: Texts of four words: none; a; a and b; a and c; c; c and d; d.
 WORDS = np.array(
@@ -98,3 +102,71 @@ def test_what_is_told_is_nearest_of_all_that_hold_the_rarest_words(
         assert set(groups) == set(np.flatnonzero(cosines >= least - 1e-7))
         np.testing.assert_allclose(scores, cosines[groups], rtol=1e-5)
     assert 0 < fewer < 30, "both ways were gone"
+
+
+#: Titles of rows 1 to 8 of a catalogue; after "aa bb" they are less and less like it, but for equal ones.
+TITLES = ["aa bb", "aa bb cc", "aa cc", "aa bb", "aa cc dd", "aa cc dd ee", "bb cc dd ee ff", "gg"]
+VOCABULARY = Vocabulary(["aa", "bb", "cc", "dd", "ee", "ff", "gg"], np.linspace(1, 2, 7, dtype=np.float32))
+
+
+def exported(titles: Sequence[str]) -> WordLikeness:
+    """Return the view of a catalogue with these titles, all of them weighed by one vocabulary."""
+    text_of = {"": 0}
+    rows = [text_of.setdefault(title, len(text_of)) for title in ("", *titles)]
+    return WordLikeness(WordVectors(VOCABULARY.vectors([*text_of]), np.array(rows)), True, VOCABULARY)
+
+
+def changed(updates: dict[int, str], added: Sequence[str], removed: Sequence[int]) -> WordLikeness:
+    """Return the view of the catalogue of TITLES after updates, by row, and then additions and removals."""
+    origins = np.array([*range(len(TITLES) + 1), *updates, *[NO_ITEM] * len(added)])
+    live = np.arange(len(origins)) != NO_ITEM
+    live[[*updates, *removed]] = False
+    titles = np.array(["", *TITLES, *updates.values(), *added])
+
+    def titled(wanted: Sequence[str]) -> np.ndarray:
+        return 1 + np.flatnonzero(np.isin(titles[1:], wanted))
+
+    return exported(TITLES).relisted(Relisting(origins, live, lambda rows: titles[rows].tolist(), titled))
+
+
+@pytest.mark.parametrize(
+    ("updates", "added", "removed"),
+    [
+        ({row: TITLES[row - 1] for row in (1, 2, 4, 5, 8)}, [], []),
+        ({3: "aa dd", 4: "aa dd", 8: ""}, [], []),
+        ({3: "aa bb cc", 7: "gg"}, [], []),
+        ({}, ["aa cc", "aa bb", "ff", "", "ff", "unknown"], []),
+        ({}, [], [2, 4, 6]),
+        ({}, [], [1, 4]),
+        ({1: "aa bb", 5: "aa"}, ["aa cc dd", "aa ee"], [3]),
+    ],
+    ids=[
+        "updates that change no title",
+        "other titles",
+        "titles of others",
+        "new items",
+        "items that go",
+        "all items of a title go",
+        "all of it",
+    ],
+)
+def test_a_changed_catalogue_is_as_like_a_session_as_an_export_of_it(
+    monkeypatch: pytest.MonkeyPatch, updates: dict[int, str], added: list[str], removed: list[int]
+) -> None:
+    monkeypatch.setattr(word_likeness, "NEAREST", 3)
+    here = changed(updates, added, removed)
+    left = [row for row in range(1, len(TITLES) + 1) if row not in {*updates, *removed}]
+    rows = np.array([*left, *range(len(TITLES) + 1, len(here.group_of))])
+    whole = exported([*(TITLES[row - 1] for row in left), *updates.values(), *added])
+    for places in ([0], [1, 2], [2, 0, 3]):
+        said, expected = here._score(rows[places]), whole._score(1 + np.array(places))
+        np.testing.assert_allclose(said[rows], expected[1:], rtol=1e-6)
+
+
+def test_an_update_that_changes_nothing_changes_nothing_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_likeness, "NEAREST", 2)
+    before, after = exported(TITLES), changed(dict(enumerate(TITLES, 1)), [], [])
+    rows = np.arange(1, len(TITLES) + 1)
+    for session in ([1], [2, 3], [7, 5, 1]):
+        said = after._score(np.array(session) + len(TITLES))
+        assert said[rows + len(TITLES)].tobytes() == before._score(np.array(session))[rows].tobytes()

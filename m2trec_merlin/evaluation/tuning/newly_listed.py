@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn
@@ -91,13 +92,22 @@ class ListedAnew:
 
     def views(self, views: Mapping[str, MixedView]) -> dict[str, SessionView]:
         """Return the original catalogue's views, relisted: of the new rows they only know the titles."""
-        origins = np.concatenate([np.arange(self.before.n_rows), np.full(len(self.rows), NO_ITEM)])
+        before = np.arange(self.before.n_rows)
+        origins = np.concatenate([before, np.full(len(self.rows), NO_ITEM)])
+        titles_of = np.concatenate([before, self.rows])
 
         def titles(rows: np.ndarray) -> Sequence[str]:
-            shown = self.before.display()["title"].fillna("").to_numpy()
-            return [str(title) for title in shown[self.rows[rows - self.before.n_rows] - 1]]
+            return [str(title) for title in self._titles.iloc[titles_of[rows] - 1]]
 
-        return {name: view.relisted(Relisting(origins, titles)) for name, view in views.items()}
+        def titled(titles: Sequence[str]) -> np.ndarray:
+            return 1 + np.flatnonzero(self._titles.isin(titles))
+
+        relisting = Relisting(origins, self.candidates, titles, titled)
+        return {name: view.relisted(relisting) for name, view in views.items()}
+
+    @cached_property
+    def _titles(self) -> pd.Series:
+        return self.before.display()["title"].fillna("").astype(str)
 
 
 def _without(counts: np.ndarray, more: int) -> np.ndarray:

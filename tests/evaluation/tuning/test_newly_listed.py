@@ -73,7 +73,7 @@ def test_views_know_the_titles_of_what_is_listed_anew_and_no_session_with_it(tmp
     near = ListedAnew(catalogue, np.array([1])).views({"content": words, "beside": beside})
     after = Sessions.from_lists([[2, 0], [3, 0]]).prefixes()
     content, lists = near["content"].score(after), near["beside"].score(after)
-    np.testing.assert_allclose(content[:, 5], content[:, 1])
+    np.testing.assert_allclose(content[:, 5], words.score(after)[:, 1])
     assert (content[:, 5] > 0).all()
     assert lists[0, 1] > 0 and lists[0, 5] <= 0
 

@@ -99,9 +99,9 @@ class ExportedNeighbours:
         return self._lifts_of[listing]
 
     def _at(self, listing: Listing) -> Lifts:
-        origins, views = listing.origins, dict[str, SessionView](self._views)
-        if len(origins) > len(self._occurrences):
-            relisting = Relisting(origins, listing.items.titles)
+        origins, items, views = listing.origins, listing.items, dict[str, SessionView](self._views)
+        if len(origins) > len(self._occurrences) or not items.live[NO_ITEM + 1 :].all():
+            relisting = Relisting(origins, items.live, items.titles, items.titled)
             views = {name: view.relisted(relisting) for name, view in self._views.items()}
         pasts = ItemPasts.known(self._occurrences[origins], self._trends[origins], listing.listed)
         return Lifts(views, pasts, self._weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.column_names import ITEM_ID, LISTED, TRAIN_COUNT
 from m2trec_merlin.contract.version import OWN_COLUMNS
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.spelling import spell_json
@@ -25,7 +26,7 @@ class Texts:
     """A text for each row, read from Arrow's memory, as Arrow itself is slow for single values."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        texts = _combined(column.cast(pa.large_string()))
+        self._texts = texts = _combined(column.cast(pa.large_string()))
         _, offsets, letters = texts.buffers()
         self._bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
         self._letters = memoryview(letters) if letters is not None else memoryview(b"")
@@ -34,6 +35,11 @@ class Texts:
         """Return the texts of rows, "" for a missing one."""
         starts, stops = self._bounds[rows - 1].tolist(), self._bounds[rows].tolist()
         return [str(self._letters[a:b], "utf-8") for a, b in zip(starts, stops, strict=True)]
+
+    def having(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the rows that have any of some texts, int64."""
+        found = pc.is_in(self._texts, value_set=pa.array(texts, pa.large_string()))
+        return _numbers(pc.indices_nonzero(found), np.int64) + 1
 
 
 def _combined(column: pa.ChunkedArray) -> pa.Array:
@@ -125,10 +131,13 @@ class Items:
     Attributes:
         rows: the R rows by id.
         shares: float32 [R], share of the training events that are of each item; 0 for NO_ITEM.
+        live: bool [R], which rows are items: not NO_ITEM, and not rows of items that were removed or that
+            have another row now.
     """
 
     rows: RowsOfIds
     shares: np.ndarray
+    live: np.ndarray
 
     def ids(self, rows: np.ndarray) -> list[str]:
         """Return the ids of rows."""
@@ -136,6 +145,10 @@ class Items:
 
     def titles(self, rows: np.ndarray) -> list[str]:
         """Return the titles of rows."""
+        raise NotImplementedError
+
+    def titled(self, titles: Sequence[str]) -> np.ndarray:
+        """Return the rows, live or not, that have any of some titles, int64."""
         raise NotImplementedError
 
     def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
@@ -174,6 +187,7 @@ class ItemTable(Items):
         counts = _numbers(_combined(table.column(TRAIN_COUNT)), np.float64)
         self.shares = np.concatenate([[0.0], counts / max(counts.sum(), 1.0)]).astype(np.float32)
         self.rows = RowsOfIds(table.column(ITEM_ID).to_pylist())
+        self.live = np.arange(len(self.shares)) != NO_ITEM
         self.listed = np.zeros(len(self.shares), bool)
         if LISTED in table.column_names:
             self.listed[1:] = _combined(table.column(LISTED)).to_numpy(zero_copy_only=False)
@@ -198,6 +212,10 @@ class ItemTable(Items):
         """See `Items.titles`."""
         return self._titles.of(rows)
 
+    def titled(self, titles: Sequence[str]) -> np.ndarray:
+        """See `Items.titled`."""
+        return self._titles.having(titles)
+
     def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
         """See `Items.match`."""
         mask = np.zeros(len(self.shares), bool)
@@ -213,16 +231,20 @@ class StackedItems(Items):
 
     Args:
         before: the first items, with R rows.
-        more: the further items; their row i becomes row R - 1 + i, since their row NO_ITEM is no item.
-        rows: rows by id, of all items.
+        more: the further items; their row i becomes row R - 1 + i, since their row NO_ITEM is no item. They
+            take the place of first items with the same ids.
         shares: float32, shares of the further items, see `Items`.
+        removed: ids of first items that are removed.
     """
 
-    def __init__(self, before: Items, more: Items, rows: RowsOfIds, shares: np.ndarray) -> None:
+    def __init__(self, before: Items, more: Items, shares: np.ndarray, removed: Collection[str] = ()) -> None:
         self._before, self._more = before, more
         self._first = len(before.shares)
-        self.rows = rows
+        ids = more.ids(np.arange(NO_ITEM + 1, len(more.shares)))
+        self.rows = before.rows.changed(removed, self._first, ids)
         self.shares = np.concatenate([before.shares, shares])
+        self.live = np.concatenate([before.live, more.live[1:]])
+        self.live[before.rows.known([*removed, *ids])] = False
 
     def ids(self, rows: np.ndarray) -> list[str]:
         """See `Items.ids`."""
@@ -231,6 +253,11 @@ class StackedItems(Items):
     def titles(self, rows: np.ndarray) -> list[str]:
         """See `Items.titles`."""
         return self._each(rows, lambda items, own: items.titles(own))
+
+    def titled(self, titles: Sequence[str]) -> np.ndarray:
+        """See `Items.titled`."""
+        more = self._more.titled(titles) + self._first - 1
+        return np.concatenate([self._before.titled(titles), more])
 
     def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
         """See `Items.match`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.catalogue.item_table import Items, NumberColumn, TextColumn
 
@@ -24,6 +25,7 @@ class OutsideItems(Items):
         self._item_ids = list(items)
         self.rows = RowsOfIds(self._item_ids)
         self.shares = np.zeros(len(items) + 1, np.float32)
+        self.live = np.arange(len(self.shares)) != NO_ITEM
         names = dict.fromkeys(name for values in items.values() for name in values)
         self._columns = {name: _column([values.get(name) for values in items.values()]) for name in names}
 
@@ -34,6 +36,10 @@ class OutsideItems(Items):
     def titles(self, rows: np.ndarray) -> list[str]:
         """See `Items.titles`."""
         return [""] * len(rows)
+
+    def titled(self, titles: Sequence[str]) -> np.ndarray:
+        """See `Items.titled`."""
+        return np.zeros(0, np.int64)
 
     def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
         """See `Items.match`."""

@@ -168,12 +168,7 @@ class ServedCatalogue:
         wider = np.concatenate([self.biases, biases])
         return replace(
             self,
-            items=StackedItems(
-                self.items,
-                OutsideItems(outside),
-                self.items.rows.changed((), len(self.biases), list(outside)),
-                np.zeros(len(outside), np.float32),
-            ),
+            items=StackedItems(self.items, OutsideItems(outside), np.zeros(len(outside), np.float32)),
             more=np.concatenate([self.more, vectors]),
             biases=wider,
             new=np.concatenate([self.new, np.arange(len(self.biases), len(wider))]),
@@ -236,15 +231,13 @@ class ExportedCatalogue:
             version: description of the version.
         """
         more, histories = ItemTable.load(folder / ITEMS), np.load(folder / HISTORIES)
-        first, ids = len(self._biases), more.ids(np.arange(1, len(histories) + 1))
-        gone = np.array(self._items.rows.known([*version.removed, *ids]), np.int64)
+        items = StackedItems(self._items, more, self._items.shares[histories], version.removed)
         biases = np.concatenate([self._biases, np.load(folder / BIASES)])
-        biases[gone] = -np.inf
-        rows = self._items.rows.changed(version.removed, first, ids)
-        origins = np.concatenate([np.arange(first), histories])
+        biases[~items.live] = -np.inf
+        origins = np.concatenate([np.arange(len(self._biases)), histories])
         return OpenVersion(
             Listing(
-                StackedItems(self._items, more, rows, self._items.shares[histories]),
+                items,
                 origins,
                 self._items.listed[origins]
                 | np.isin(origins, [NO_ITEM, *self._items.rows.known(version.listed)]),

@@ -19,6 +19,7 @@ from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.neighbours import word_likeness
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.runs import Run
@@ -27,6 +28,7 @@ from m2trec_merlin.search import candidates, scored
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import Recommendations
 from m2trec_merlin.serving.export.run import export
+from m2trec_merlin.serving.runtime.answering.neighbours import ExportedNeighbours
 from m2trec_merlin.serving.runtime.answering.recommending import Recommender
 from m2trec_merlin.serving.runtime.options import OPTIONS
 from m2trec_merlin.serving.runtime.requests import Request
@@ -211,6 +213,31 @@ def test_neighbours_know_a_changed_catalogue_as_it_was_exported(tmp_path: Path) 
     # An event of an item that was updated counts for neighbours as the item that it was.
     assert found["sku-29"].falls["neighbours"] > 0.5
     assert scores_of(ask(["new-1"], top_k=N_ITEMS + 1)).keys() == after.keys()
+
+
+def test_rows_that_are_no_items_any_more_take_no_places_among_the_likest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_likeness, "NEAREST", 3)
+    weights = Weights(content=1.0)
+    shop = mixed_shop(tmp_path, weights)
+    recommender, neighbours = Recommender(shop.predict), ExportedNeighbours(shop.predict, weights)
+    verbs, table = CatalogueVerbs(shop.repository), tmp_path / "same.parquet"
+
+    def likest() -> dict[str, float]:
+        catalogue = recommender.catalogue()
+        session = np.array([catalogue.items.rows.row("sku-0")])
+        _, rows, changes = neighbours.lift(session, catalogue)
+        return {i: c for i, c in zip(catalogue.items.ids(rows), changes.tolist(), strict=True) if c > 0}
+
+    before = likest()
+    assert 2 <= len(before) < 10
+    raw_items().iloc[[0, 12, 24]].to_parquet(table, index=False)
+    verbs.update(table)
+    assert likest() == pytest.approx(before), "each has the values that it had"
+    verbs.rollback(0)
+    verbs.remove([*before])
+    assert len(after := likest()) >= 2 and not after.keys() & before.keys(), "the next come up"
 
 
 def test_no_request_waits_for_what_sessions_of_a_catalogue_are_told(

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from m2trec_merlin.serving.runtime.catalogue.item_table import ItemTable
+from m2trec_merlin.serving.runtime.catalogue.item_table import ItemTable, StackedItems
+from m2trec_merlin.serving.runtime.catalogue.outside import OutsideItems
 from m2trec_merlin.serving.runtime.options import Draft
 from m2trec_merlin.serving.runtime.options.filters import Filters
 
@@ -52,6 +53,38 @@ def test_ids_titles_rows_and_shares(table: ItemTable) -> None:
     assert table.titles(np.array([2])) == ["Bread"]
     assert table.rows.known(["d", "unknown", "a"]) == [4, 1]
     assert table.shares.tolist() == pytest.approx([0, 0.6, 0.3, 0.1, 0])
+
+
+def test_rows_with_a_title_are_found(table: ItemTable) -> None:
+    assert table.titled(["Cheese", "cheese", "Apple", "Apple"]).tolist() == [1, 3]
+    assert table.titled([]).tolist() == []
+
+
+def changed(table: ItemTable) -> StackedItems:
+    """Bread is sold in another department, cheese no more, and eggs are new."""
+    more = pa.table(
+        {
+            "item_id": ["b", "e"],
+            "title": ["Bread", "Eggs"],
+            "train_count": [3, 0],
+            "department": ["produce", "dairy"],
+            "year": pa.array([None, None], pa.string()),
+            "tags": pa.array([None, ["new"]], pa.list_(pa.string())),
+            "price": pa.array([7.0, None]),
+        }
+    )
+    return StackedItems(table, ItemTable(more), np.zeros(2, np.float32), ["c"])
+
+
+def test_rows_of_items_that_were_removed_or_changed_are_no_items_any_more(table: ItemTable) -> None:
+    assert table.live.tolist() == [False, True, True, True, True]
+    items = changed(table)
+    assert items.live.tolist() == [False, True, False, False, True, True, True]
+    assert items.rows.known(["a", "b", "c", "d", "e"]) == [1, 5, 4, 6]
+    assert items.titled(["Bread", "Eggs"]).tolist() == [2, 5, 6]
+    outside = StackedItems(items, OutsideItems({"mine": {}}), np.zeros(1, np.float32))
+    assert outside.live.tolist() == [*items.live, True] and outside.rows.row("mine") == 7
+    assert outside.titled(["", "Dates"]).tolist() == [4]
 
 
 def test_no_filter_is_no_mask(table: ItemTable) -> None:
