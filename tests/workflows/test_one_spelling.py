@@ -111,7 +111,7 @@ def require_met(workflow, filters: list[pa.Array], said: list[Any]) -> None:
     for column in filters:
         for value in said:
             mask = np.zeros(3, bool)
-            unknown = TextColumn(pa.chunked_array([column])).passing(value, mask)
+            unknown = TextColumn(pa.chunked_array([column])).passing(value, mask, np.ones_like(mask))
             assert mask.tolist() == [False, True, False] and not unknown
 
 

@@ -77,18 +77,24 @@ class TextColumn:
         self._sorted = rows[np.argsort(self._codes, kind="stable")].astype(np.int32)
         self._starts = np.searchsorted(np.sort(self._codes), np.arange(len(self._texts) + 1))
 
-    def passing(self, wanted: Any, mask: np.ndarray) -> list[Any]:
+    def passing(self, wanted: Any, mask: np.ndarray, live: np.ndarray) -> list[Any]:
         """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars.
 
         Returns:
-            The wanted values that no item has, as they were written.
+            The wanted values that no row in `live` [R] has, as they were written.
         """
         values = wanted if isinstance(wanted, list) else [wanted]
-        codes = [self._code_of.get(spell_json(value)) for value in values]
-        for code in codes:
-            if code is not None:
-                mask[self._sorted[self._starts[code] : self._starts[code + 1]]] = True
-        return [value for value, code in zip(values, codes, strict=True) if code is None]
+        unknown = []
+        for value in values:
+            rows = self._having(spell_json(value))
+            mask[rows] = True
+            if not live[rows].any():
+                unknown.append(value)
+        return unknown
+
+    def _having(self, text: str) -> np.ndarray:
+        code = self._code_of.get(text)
+        return self._sorted[:0] if code is None else self._sorted[self._starts[code] : self._starts[code + 1]]
 
     def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """Return the values that each of the rows has."""
@@ -104,11 +110,11 @@ class NumberColumn:
         self._values = np.full(len(column), np.nan)
         self._values[places] = _numbers(numbers, np.float64)
 
-    def passing(self, wanted: Any, mask: np.ndarray) -> list[Any]:
+    def passing(self, wanted: Any, mask: np.ndarray, live: np.ndarray) -> list[Any]:
         """Set `mask` [R] for items that pass: a number, a list of numbers, or {"min": a, "max": b}.
 
         Returns:
-            The wanted values that no item has, as they were written.
+            The wanted values that no row in `live` [R] has, as they were written.
         """
         if isinstance(wanted, dict):
             at_least, at_most = wanted.get("min", -np.inf), wanted.get("max", np.inf)
@@ -116,7 +122,7 @@ class NumberColumn:
             return []
         values = wanted if isinstance(wanted, list) else [wanted]
         numbers = np.array(values, np.float64)
-        found = np.isin(numbers, self._values)
+        found = np.isin(numbers, self._values[live[1:]])
         mask[1:] = np.isin(self._values, numbers)
         return [value for value, known in zip(values, found, strict=True) if not known]
 
@@ -151,8 +157,17 @@ class Items:
         """Return the rows, live or not, that have any of some titles, int64."""
         raise NotImplementedError
 
-    def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
-        """Return which rows have a wanted value in a column, bool [R], and the values that no item has."""
+    def match(self, name: str, wanted: Any, live: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+        """Return which rows have a wanted value in a column, and the values that no item has.
+
+        Args:
+            name: name of the column.
+            wanted: wanted value or values, as in the option `filters`.
+            live: which of the rows are items where these items are part of a catalogue, bool [R].
+
+        Returns:
+            bool [R], for rows that are live or not, and the values that no live row has.
+        """
         raise NotImplementedError
 
     def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
@@ -168,7 +183,7 @@ class Items:
             where: name of the filter in warnings.
             notes: list of warnings, to which wanted values that no item has are added.
         """
-        mask, unknown = self.match(name, wanted)
+        mask, unknown = self.match(name, wanted, self.live)
         if unknown:
             notes.append(f"{where}: no item has the value {name_some(unknown)}")
         return mask
@@ -216,10 +231,10 @@ class ItemTable(Items):
         """See `Items.titled`."""
         return self._titles.having(titles)
 
-    def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
+    def match(self, name: str, wanted: Any, live: np.ndarray) -> tuple[np.ndarray, list[Any]]:
         """See `Items.match`."""
         mask = np.zeros(len(self.shares), bool)
-        return mask, self._columns[name].passing(wanted, mask)
+        return mask, self._columns[name].passing(wanted, mask, live)
 
     def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """See `Items.values`."""
@@ -259,9 +274,11 @@ class StackedItems(Items):
         more = self._more.titled(titles) + self._first - 1
         return np.concatenate([self._before.titled(titles), more])
 
-    def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
+    def match(self, name: str, wanted: Any, live: np.ndarray) -> tuple[np.ndarray, list[Any]]:
         """See `Items.match`."""
-        (before, unknown), (more, also) = self._before.match(name, wanted), self._more.match(name, wanted)
+        before, unknown = self._before.match(name, wanted, live[: self._first])
+        # Row i of the further items is row first - 1 + i; nothing has a value in their row NO_ITEM.
+        more, also = self._more.match(name, wanted, live[self._first - 1 :])
         return np.concatenate([before, more[1:]]), [value for value in unknown if value in also]
 
     def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:

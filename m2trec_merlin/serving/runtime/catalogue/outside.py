@@ -41,13 +41,13 @@ class OutsideItems(Items):
         """See `Items.titled`."""
         return np.zeros(0, np.int64)
 
-    def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
+    def match(self, name: str, wanted: Any, live: np.ndarray) -> tuple[np.ndarray, list[Any]]:
         """See `Items.match`."""
         mask = np.zeros(len(self.shares), bool)
         column = self._columns.get(name)
         if column is None:
             return mask, wanted if isinstance(wanted, list) else [wanted]
-        return mask, column.passing(wanted, mask)
+        return mask, column.passing(wanted, mask, live)
 
     def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """See `Items.values`."""

@@ -130,6 +130,30 @@ def test_a_value_that_no_item_has_is_noted(table: ItemTable) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "passed", "unknown"),
+    [
+        ({"department": ["produce", "bakery"]}, ["a", "b", "d"], "'bakery'"),
+        ({"department": ["dairy", "nonsense"]}, ["e"], "'nonsense'"),
+        ({"tags": ["red", "new"]}, ["a", "e"], ""),
+        ({"year": [12, "2012"]}, ["a"], "'2012'"),
+        ({"price": [1.5, 20, 7]}, ["a", "b"], "20"),
+        ({"price": {"min": 15}}, [], ""),
+        ({"department": {"not": "bakery"}}, ["a", "b", "d", "e"], "'bakery'"),
+    ],
+)
+def test_a_value_that_no_item_has_any_more_is_noted(
+    table: ItemTable, wanted: dict[str, Any], passed: list[str], unknown: str
+) -> None:
+    items = changed(table)
+    draft = Draft(items, np.zeros(0, np.int64), (), np.zeros(0, np.int64), [])
+    Filters().apply(wanted, draft)
+    assert draft.allowed is not None
+    assert sorted(items.ids(np.flatnonzero(draft.allowed & items.live))) == passed
+    [column] = wanted
+    assert draft.notes == ([f"options.filters.{column}: no item has the value {unknown}"] if unknown else [])
+
+
+@pytest.mark.parametrize(
     ("filters", "expected"),
     [
         ({"tags": {"all": ["new", "red"]}}, ["a"]),
