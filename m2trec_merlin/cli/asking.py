@@ -116,13 +116,10 @@ def _sent(value: str) -> str | int:
 
 
 def known_titles(config: Config, item_ids: Sequence[str]) -> dict[str, str]:
-    """Look up titles in this run's catalogue for printing; empty if the catalogue is not on this machine."""
-    from m2trec_merlin.catalogue import Catalogue
+    """Look up titles in this run's exported catalogue, as it is now; empty if it is not on this machine."""
+    from m2trec_merlin.serving.runtime.catalogue.item_table import current_titles
 
     try:
-        catalogue = Catalogue.load(Run(config).catalogue)
+        return current_titles(Run(config).triton, item_ids)
     except ArtifactError:
         return {}
-    titles = catalogue.display()["title"].astype(str).to_numpy()
-    rows = catalogue.rows_of(item_ids)
-    return {i: titles[row - 1] for i, row in zip(item_ids, rows, strict=True) if row}

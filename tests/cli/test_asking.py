@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-from m2trec_merlin.cli.asking import parse_filters, parse_session_item
+from m2trec_merlin.cli.asking import known_titles, parse_filters, parse_session_item
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.runs import Run
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+from tests.worlds.shop import Shop, raw_items
 
 
 def test_items_of_a_session_are_ids_or_attributes() -> None:
@@ -15,6 +21,26 @@ def test_items_of_a_session_are_ids_or_attributes() -> None:
         parse_session_item('{"title": oat}')
     with pytest.raises(ConfigError, match="'title' stands there twice"):
         parse_session_item('{"title": "oat", "title": "rye"}')
+
+
+def test_titles_are_those_of_the_catalogue_as_it_is_now(shop: Shop, tmp_path: Path) -> None:
+    config = shop.config.model_copy(update={"work_dir": tmp_path})
+    ids = ["sku-2", "new-1", "sku-1", "sku-3", '{"title": "oat"}', "sku-1"]
+    assert known_titles(config, ids) == {}, "it is elsewhere"
+    shutil.copytree(shop.repository, Run(config).triton)
+    assert known_titles(config, ids) == {
+        "sku-1": "green bread 1",
+        "sku-2": "blue milk 2",
+        "sku-3": "white apple 3",
+    }
+    verbs, table, some = CatalogueVerbs(Run(config).triton), tmp_path / "items.parquet", raw_items().iloc[[2]]
+    some.assign(product_name="grey milk").to_parquet(table, index=False)
+    verbs.update(table)
+    some.assign(item_id="new-1", product_name="oat milk").to_parquet(table, index=False)
+    verbs.add(table)
+    verbs.remove(["sku-3"])
+    now = {"sku-1": "green bread 1", "sku-2": "grey milk", "new-1": "oat milk"}
+    assert known_titles(config, ids) == now
 
 
 def test_filters_of_one_column_are_alternatives() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,8 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from m2trec_merlin.artifacts import reading
 from m2trec_merlin.column_names import ITEM_ID, LISTED, TRAIN_COUNT
-from m2trec_merlin.contract.version import OWN_COLUMNS
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.contract.catalogue import CatalogueVersion, catalogue_folder, current_version
+from m2trec_merlin.contract.names import PREDICT
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.version import ITEMS, OWN_COLUMNS
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.notes import name_some
@@ -214,10 +219,10 @@ class ItemTable(Items):
                 self._columns[name] = NumberColumn(column) if numeric else TextColumn(column)
 
     @classmethod
-    def load(cls, path: Path) -> ItemTable:
-        """Read the Parquet file that the export wrote."""
+    def load(cls, path: Path, columns: Sequence[str] | None = None) -> ItemTable:
+        """Read the Parquet file of an export or a version, or some columns of it."""
         # `read_table` would import pandas, which takes a second and is not needed here.
-        return cls(pq.ParquetFile(path).read())
+        return cls(pq.ParquetFile(path).read(columns))
 
     def ids(self, rows: np.ndarray) -> list[str]:
         """See `Items.ids`."""
@@ -292,3 +297,23 @@ class StackedItems(Items):
         found = iter(ask(self._before, rows[~others]))
         also = iter(ask(self._more, rows[others] - self._first + 1))
         return [next(also) if other else next(found) for other in others.tolist()]
+
+
+def current_titles(repository: Path, item_ids: Iterable[str]) -> dict[str, str]:
+    """Return the titles, by id, of those items that the current version of a repository's catalogue has.
+
+    Raises:
+        ArtifactError: files are missing or damaged.
+    """
+    items: Items = _titled(version_folder(repository, PREDICT) / ITEMS, "export")
+    folder = catalogue_folder(repository)
+    if (number := current_version(folder)) != EXPORTED_CATALOGUE:
+        more = _titled(folder / number / ITEMS, "catalog rollback")
+        items = StackedItems(items, more, more.shares[1:], CatalogueVersion.read(folder / number).removed)
+    known = [item_id for item_id in item_ids if item_id in items.rows]
+    return dict(zip(known, items.titles(np.array(items.rows.known(known), np.int64)), strict=True))
+
+
+def _titled(path: Path, verb: str) -> ItemTable:
+    with reading(path, verb):
+        return ItemTable.load(path, OWN_COLUMNS)
