@@ -98,6 +98,11 @@ class CatalogueVersion:
     listed: tuple[str, ...] = ()
     model: str = ""
 
+    @property
+    def withdrawn(self) -> dict[str, Availability]:
+        """Availability by id of items that are not recommended at all times, the removed ones among them."""
+        return {**self.availability, **dict.fromkeys(self.removed, Availability(hidden=True))}
+
     def write(self, folder: Path) -> None:
         """Write into a version's folder."""
         atomic_write(folder / STATE, json.dumps(asdict(self)))

@@ -273,6 +273,20 @@ def test_raw_items_are_not_encoded_by_an_export_that_came_since(shop: Shop, tmp_
     assert not isinstance(failed.value, RefusedError), "the request is not at fault"
 
 
+def test_what_is_recalled_since_another_export_is_recommended_no_more(shop: Shop, tmp_path: Path) -> None:
+    repository = Path(shutil.copytree(shop.repository, tmp_path / "triton"))
+    recommender = m2trec.load(repository)
+    (version_folder(repository, PREPROCESS) / "other.json").write_text("{}")
+    seal(version_folder(repository, PREPROCESS))
+    verbs = CatalogueVerbs(repository)
+    verbs.hide(["sku-3"])
+    verbs.remove(["sku-4"])
+    answer = recommender.recommend(["sku-4"], top_k=N_ITEMS)
+    assert {*answer.item_ids} == {f"sku-{number}" for number in range(N_ITEMS)} - {"sku-3", "sku-4"}
+    assert answer.about.catalogue == "0" and answer.about.model == recommender.model
+    assert [item and item.available for item in recommender.describe(["sku-3", "sku-5"])] == [False, True]
+
+
 IMPORT = "import sys, m2trec_merlin; assert m2trec_merlin.__version__; print(*sys.modules)"
 RECOMMEND = """
 import sys, threading

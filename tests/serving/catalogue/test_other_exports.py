@@ -74,6 +74,16 @@ def test_a_new_export_goes_on_with_the_catalogue(tmp_path: Path) -> None:
     # The server that runs goes on with what it has, until it is started again.
     time.sleep(1.2)
     assert everything(running, ["sku-3"]) == before
+    # But what is recalled since is recommended by nobody, whatever else the versions of both say.
+    verbs.remove(["sku-9"])
+    verbs.hide(["sku-10", "new-2"])
+    verbs.hide(["sku-8"], hidden=False)
+    time.sleep(1.2)
+    left = everything(running, ["sku-3"])
+    assert left == {i: score for i, score in before.items() if i not in {"sku-9", "sku-10", "new-2"}}
+    verbs.hide(["sku-10"], hidden=False)
+    time.sleep(1.2)
+    assert everything(running, ["sku-3"]).keys() == left.keys() | {"sku-10"}
     # A version of the model before is made again by the new one.
     version = verbs.rollback(1)
     assert version is not None and version.did == "rollback to 1"

@@ -109,7 +109,8 @@ class Recommender:
         Raises:
             ServerError: the version cannot be opened.
         """
-        return self._clock.look(self.catalogues.served()[1] if name is None else self.catalogues.get(name))
+        version = self.catalogues.served()[1] if name is None else self.catalogues.get(name)
+        return self._clock.look(version, self.catalogues.of_another_export())
 
     def similar(self, request: Request) -> SimilarItems:
         """Return the candidates most similar to the only item of a session, by cosine of item vectors.

@@ -39,14 +39,14 @@ class LiveVersions(Generic[T]):
 
     A new version that is damaged is not served: the earlier one stays in use, the operator is told why
     (`background.tell`), and the new one is tried again. The same holds for a version of another export, where
-    the repository was replaced.
+    the repository was replaced, but it still says by id which items may not be recommended any more.
 
     Args:
         repository: model repository of the step.
         export: fingerprint of the export, see `export_version`.
         exported: the catalogue as it was exported.
         open_version: function that opens a version from its folder and description.
-        in_background: whether to look for a new version in a thread; else on each call of `served`.
+        in_background: whether to look for a new version in a thread; else whenever one is asked for.
 
     Raises:
         ArtifactError: the current version is damaged, or belongs to another export.
@@ -68,6 +68,7 @@ class LiveVersions(Generic[T]):
         self._looked_at: object = None
         self._tried_again, self._told = math.inf, ""
         self.current = EXPORTED_CATALOGUE
+        self._of_another_export: CatalogueVersion | None = None
         self._look()
         self._watching = Background(self._look_or_tell, _SECONDS_BETWEEN_LOOKS) if in_background else None
 
@@ -104,15 +105,23 @@ class LiveVersions(Generic[T]):
 
     def served(self) -> tuple[str, T]:
         """Return the name of the version that is served now, and the version."""
-        if self._watching is None:
-            self._look_or_tell()
+        self._look_unless_watching()
         name = self.current
         return name, self.get(name)
+
+    def of_another_export(self) -> CatalogueVersion | None:
+        """Return the newest version, if it is of another export and so not served; else None."""
+        self._look_unless_watching()
+        return self._of_another_export
 
     def close(self) -> None:
         """Stop watching."""
         if self._watching is not None:
             self._watching.close()
+
+    def _look_unless_watching(self) -> None:
+        if self._watching is None:
+            self._look_or_tell()
 
     def _known(self, name: str) -> T | None:
         with self._lock:
@@ -137,16 +146,25 @@ class LiveVersions(Generic[T]):
         number = current_version(self._folder)
         try:
             name = version_name(self._folder, number)
+            if number != EXPORTED_CATALOGUE:
+                self._note_if_of_another_export(self._folder / number)
             self._get(name)
         except (ArtifactError, ValueError, OSError) as error:
             raise ArtifactError(f"version {number} of the catalogue cannot be read: {error}") from None
         self.current, self._told, self._tried_again = name, "", math.inf
+        self._of_another_export = None
+
+    def _note_if_of_another_export(self, folder: Path) -> None:
+        if CatalogueVersion.read(folder).export != self._export:
+            self._of_another_export = CatalogueVersion.open(folder, any_format=True)
 
     def _look_or_tell(self) -> None:
         try:
             self._look()
         except ArtifactError as error:
             why = f"{error}; version {number_of(self.current)} goes on being served"
+            if (later := self._of_another_export) is not None:
+                why += f", without what version {later.number} removes or hides, until this is started again"
             if why != self._told:
                 tell(why)
             self._told = why

@@ -25,6 +25,7 @@ from m2trec_merlin.contract.version import (
     Description,
 )
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.search.candidates import Candidates
 from m2trec_merlin.search.indexes import open_index
 from m2trec_merlin.search.similar import Directions
@@ -107,15 +108,19 @@ class OpenVersion:
 
     @cached_property
     def _windows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rows that are not available at all times, and the starts and ends of their availability."""
-        rows, each = self.listing.items.rows, self.availability
-        starts = [np.inf if one.hidden else _or(one.available_from, -np.inf) for one in each.values()]
-        stops = [_or(one.available_until, np.inf) for one in each.values()]
-        return np.array([rows.row(item_id) for item_id in each], np.int64), np.array(starts), np.array(stops)
+        return _windows(self.listing.items.rows, self.availability)
 
-    def at(self, now: float) -> ServedCatalogue:
-        """Return the catalogue with the items that may be recommended at a time, in seconds since 1970."""
-        rows, starts, stops = self._windows
+    def at(self, now: float, later: CatalogueVersion | None = None) -> ServedCatalogue:
+        """Return the catalogue with the items that may be recommended at a time.
+
+        Args:
+            now: the time in seconds since 1970.
+            later: a version of another export, without whose withdrawn items the catalogue is served.
+        """
+        windows = [self._windows]
+        if later is not None:
+            windows.append(_windows(self.listing.items.rows, later.withdrawn))
+        rows, starts, stops = (np.concatenate(each) for each in zip(*windows, strict=True))
         biases = self.biases.copy()
         biases[rows[(now < starts) | (now >= stops)]] = -np.inf
         times = np.concatenate([starts, stops])
@@ -180,13 +185,17 @@ class Clock:
 
     def __init__(self) -> None:
         self._now: WeakKeyDictionary[OpenVersion, ServedCatalogue] = WeakKeyDictionary()
+        self._later: CatalogueVersion | None = None
 
-    def look(self, version: OpenVersion) -> ServedCatalogue:
-        """Return a version at the present time; the clock never goes back."""
+    def look(self, version: OpenVersion, later: CatalogueVersion | None = None) -> ServedCatalogue:
+        """Return a version at the present time, see `OpenVersion.at`; the clock never goes back."""
+        if later is not self._later:
+            self._later = later
+            self._now.clear()
         now = time.time()
         found = self._now.get(version)
         if found is None or now >= found.holds_until:
-            self._now[version] = found = version.at(now)
+            self._now[version] = found = version.at(now, later)
         return found
 
 
@@ -255,6 +264,17 @@ class ExportedCatalogue:
 def _mapped(path: Path) -> np.ndarray:
     """Memory-map an array, so that several instances of a model share one copy in memory."""
     return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def _windows(
+    rows: RowsOfIds, availability: Mapping[str, Availability]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows that are not available at all times, and the starts and ends of their availability."""
+    each = availability.values()
+    starts = [np.inf if one.hidden else _or(one.available_from, -np.inf) for one in each]
+    stops = [_or(one.available_until, np.inf) for one in each]
+    found = np.array([rows.row(item_id) for item_id in availability], np.int64)
+    return found, np.array(starts), np.array(stops)
 
 
 def _or(value: float | None, otherwise: float) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from m2trec_merlin.contract.catalogue import CURRENT, STATE, CatalogueVersion, catalogue_folder, version_name
 from m2trec_merlin.contract.checksums import seal
-from m2trec_merlin.errors import RefusedError, ServerError
+from m2trec_merlin.errors import ArtifactError, RefusedError, ServerError
 from m2trec_merlin.serving.runtime.catalogue import live_versions
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
 
@@ -31,17 +31,28 @@ def items_of(repository: Path, number: int) -> tuple[str, str]:
     return version_name(catalogue_folder(repository), str(number)), f"items of {number}"
 
 
-def test_what_is_served_goes_on_while_an_export_replaces_the_repository(tmp_path: Path) -> None:
+def test_what_is_served_goes_on_while_an_export_replaces_the_repository(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     repository = tmp_path / "triton"
     write(repository, 1)
     versions, first = LiveVersions(repository, "mine", "as exported", opened), items_of(repository, 1)
     assert versions.served() == first
     repository.rename(tmp_path / "old")
     assert versions.served() == first, "not for a moment what was changed since"
+    assert versions.of_another_export() is None
     write(repository, 2, export="another")
     assert versions.served() == first
+    assert (newest := versions.of_another_export()) is not None and newest.number == 2
+    told = capsys.readouterr().err
+    assert "version 1 goes on being served, without what version 2 removes or hides, until" in told
     with pytest.raises(ServerError, match="of another export"):
         versions.get(items_of(repository, 2)[0])
+    write(repository, 3)
+    assert versions.served() == items_of(repository, 3)
+    assert versions.of_another_export() is None
+    with pytest.raises(ArtifactError, match=r"of another export than the one that is served$"):
+        LiveVersions(repository, "a third", "as exported", opened)
 
 
 _FORGED = ("", "1", "x", "None", "../1", "0-abc", "0-0123456789ab", "01-0123456789ab", "\u0661-0123456789ab")
