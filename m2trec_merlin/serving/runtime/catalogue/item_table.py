@@ -127,8 +127,8 @@ class NumberColumn:
             return []
         values = wanted if isinstance(wanted, list) else [wanted]
         numbers = np.array(values, np.float64)
-        found = np.isin(numbers, self._values[live[1:]])
         mask[1:] = np.isin(self._values, numbers)
+        found = np.isin(numbers, self._values[mask[1:] & live[1:]])
         return [value for value, known in zip(values, found, strict=True) if not known]
 
     def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
