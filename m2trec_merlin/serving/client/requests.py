@@ -22,6 +22,9 @@ SessionItem = str | int | Mapping[str, Any]
 
 T = TypeVar("T")
 
+#: JSON of no attributes, as a table may hold them.
+_NOTHING = ("null", "NaN", '""', "{}")
+
 
 def build_request(
     session: Sequence[SessionItem], options: Mapping[str, object] | None = None
@@ -127,9 +130,15 @@ def candidate_of(item: SessionItem, where: str) -> str | dict[str, Any]:
 
 
 def event_attributes_of(item: SessionItem) -> str:
-    """Return the attributes of an item's event in the session as JSON; "" if there are none."""
-    attributes = (_mapping_of(item) or {}).get(EVENT_ATTRIBUTES)
-    return _to_json(attributes) if attributes else ""
+    """Return the attributes of an item's event in the session as JSON; "" if there are none.
+
+    What is no mapping is sent, too, as the server says what is wrong with it.
+    """
+    said = _mapping_of(item)
+    if said is None or EVENT_ATTRIBUTES not in said:
+        return ""
+    attributes = _to_json(said[EVENT_ATTRIBUTES])
+    return "" if attributes in _NOTHING else attributes
 
 
 def _mapping_of(item: object) -> Mapping[str, Any] | None:

@@ -191,3 +191,14 @@ def test_attributes_of_events_go_apart_from_those_of_items() -> None:
     assert tensors["item_ids"] == ["a", "b", "", "c"]
     assert tensors["item_attributes"] == ["", "", '{"title": "tea"}', ""]
     assert "event_attributes" not in built(["a", {"title": "tea"}])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "sent"),
+    [
+        *((nothing, "") for nothing in (None, {}, "", float("nan"), np.float32("nan"), pd.NA, pd.NaT)),
+        *(([], "[]"), (0, "0"), (False, "false"), (["view"], '["view"]'), (np.array([0]), "[0]")),
+    ],
+)
+def test_what_are_no_attributes_of_an_event_is_left_to_the_server(attributes: Any, sent: str) -> None:
+    assert event_attributes_of({"item_id": "a", "event_attributes": attributes}) == sent

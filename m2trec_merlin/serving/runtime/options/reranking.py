@@ -73,8 +73,8 @@ class Candidates(Option[list[Candidate] | None]):
         rows = np.unique(np.array(draft.rows_of(ids_of(value), self.name), np.int64))
         possible = rows[draft.biases[rows] > -np.inf]
         if len(others := np.setdiff1d(rows, possible)):
-            named = name_some(draft.items.ids(others))
-            draft.notes.append(f"options.{self.name}: {named} ignored, since it cannot be recommended")
+            ignored = "ignored, since only items that can be recommended are ranked"
+            draft.notes.append(f"options.{self.name}: {name_some(draft.items.ids(others))} {ignored}")
         draft.only = possible
         if not len(possible):
             draft.notes.append(f"options.{self.name}: none of them can be recommended")

@@ -132,12 +132,12 @@ def test_without_a_session_a_list_is_ranked_by_popularity(ask: Asking) -> None:
 def test_a_model_of_training_items_ranks_no_others(tmp_path: Path) -> None:
     config, catalogue, model = build_shop(tmp_path, next_item={"head": "softmax"})
     ask = Asking(Shop(config, catalogue, model, export(config)))
-    listed = ["sku-29", "sku-3", {"item_id": "mine", **BREAD}]
+    listed = ["sku-29", "sku-3", "sku-28", {"item_id": "mine", **BREAD}]
     answer = ask([BREAD, "sku-8"], candidates=listed, explain=True)
     assert answer.item_ids == ["sku-3"] and len(answer.explanations) == 1
     assert answer.warnings == [
         "options.candidates: 'mine' ignored, since the catalogue has no such item",
-        "options.candidates: 'sku-29' ignored, since it cannot be recommended",
+        "options.candidates: 'sku-28', 'sku-29' ignored, since only items that can be recommended are ranked",
     ]
 
 
