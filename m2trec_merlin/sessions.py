@@ -220,14 +220,36 @@ def identify(ids: np.ndarray, items: np.ndarray, offsets: np.ndarray) -> np.ndar
         items: numbers that are equal for equal items, uint64 [E].
         offsets: where each session starts, int64 [S + 1]; no session is empty.
     """
+    return identify_beginnings(ids, items, offsets)[offsets[1:] - 1]
+
+
+def identify_beginnings(
+    ids: np.ndarray, items: np.ndarray, offsets: np.ndarray, longest: int | None = None
+) -> np.ndarray:
+    """Return, for each event, what `identify` returns for its session up to this event, uint64 [E].
+
+    Args:
+        ids: session ids as texts, object [S].
+        items: numbers that are equal for equal items, uint64 [E].
+        offsets: where each session starts, int64 [S + 1]; no session is empty.
+        longest: how many last events of each beginning count, as in training; None for all.
+    """
     # Serving imports this module, but not pandas.
     import pandas as pd
 
-    position = np.arange(len(items)) - np.repeat(offsets[:-1], np.diff(offsets))
-    # Overflow is intended; the odd factors make the hash depend on the order of the items.
-    events = pd.util.hash_array(items) * (2 * position + 1).astype(np.uint64)
-    sums = np.add.reduceat(events, offsets[:-1]) if len(ids) else np.empty(0, np.uint64)
-    found: np.ndarray = sums ^ pd.util.hash_array(ids, categorize=False)
+    lengths, stop = np.diff(offsets), np.arange(1, len(items) + 1)
+    start = np.repeat(offsets[:-1], lengths)
+    if longest is not None:
+        start = np.maximum(start, stop - longest)
+    # Overflow is intended. The sum of item * (2 * position + 1) depends on the order of the items; positions
+    # count from the start of each beginning, so those before it are taken off the running sums.
+    hashes, zero = pd.util.hash_array(items), np.uint64(0)
+    plain = np.append(zero, np.cumsum(hashes))
+    placed = np.append(zero, np.cumsum(hashes * (2 * stop - 1).astype(np.uint64)))
+    before = (2 * start).astype(np.uint64)
+    sums = placed[stop] - placed[start] - before * (plain[stop] - plain[start])
+    names = pd.util.hash_array(ids, categorize=False)
+    found: np.ndarray = sums ^ np.repeat(names, lengths)
     return found
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from m2trec_merlin.encoded import EncodedItems
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.histories import events_after
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Sessions, identify, identify_beginnings
 from tests.worlds.encoded import event_values, with_events, write_sessions
 
 lists = st.lists(st.lists(st.integers(1, 50), max_size=6), max_size=8)
@@ -156,3 +156,17 @@ def test_only_events_that_may_be_targets_are_any(expected, data):
     assert [list(after.row[after.prefix == i]) for i in range(len(prefixes))] == [
         later for *_, later in wanted
     ]
+
+
+@pytest.mark.parametrize("longest", [None, 1, 2, 3])
+def test_the_beginnings_of_sessions_are_identified_as_sessions_are(longest: int | None) -> None:
+    ids, sessions = np.array(["a", "b"], object), [[7, 8, 7, 9], [7, 8]]
+    read = Sessions.from_lists(sessions)
+    found = identify_beginnings(ids, read.rows.astype(np.uint64), read.offsets, longest)
+    beginnings = [
+        (name, s[: end + 1]) for name, s in zip(ids, sessions, strict=True) for end in range(len(s))
+    ]
+    cut = Sessions.from_lists([items[-(longest or 9) :] for _, items in beginnings])
+    names = np.array([name for name, _ in beginnings], object)
+    expected = identify(names, cut.rows.astype(np.uint64), cut.offsets)
+    assert found.tolist() == expected.tolist() and len(set(found.tolist())) > 2

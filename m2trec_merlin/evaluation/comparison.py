@@ -14,7 +14,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingD
 from m2trec_merlin.evaluation.known import Known
 from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.protocol import empty_cut_offs
+from m2trec_merlin.evaluation.protocol import Entry, empty_cut_offs
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes, why_none
 from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.manifests import is_current, write_manifest
@@ -37,6 +37,7 @@ def compare(
     inputs: dict[str, Any],
     split: str = "test",
     history: Path | None = None,
+    remarks: Sequence[Entry] = (),
     force: bool = False,
     progress: Progress = SILENT,
 ) -> list[Measurement]:
@@ -54,6 +55,7 @@ def compare(
             unchanged, nothing is computed again.
         split: name of the split that `sessions` are from.
         history: path of the training's history.json, for the learning curve.
+        remarks: what else a reader has to know of these sessions; they are said, too.
         force: whether to compute in any case.
         progress: receives the progress of each scorer.
 
@@ -64,6 +66,8 @@ def compare(
         ArtifactError: there is no prefix to score.
         ConfigError: two scorers have the same name.
     """
+    for _, text in remarks:
+        progress.say(f"{split} sessions: {text}")
     everything = {**inputs, **STEPS["evaluate"].settings(config), "split": split}
     if not force and is_current(output, everything):
         progress.say(f"{output} is up to date")
@@ -74,7 +78,7 @@ def compare(
         outcomes = _score(everyone, sessions, catalogue, config, progress)
         for text in empty_cut_offs(config, catalogue):
             progress.say(f"{text} (evaluation.ks)")
-        measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history)
+        measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history, remarks)
         facts = {"split": split, "prefixes": len(outcomes[0].prefixes), OURS: [each.name for each in ours]}
         write_manifest(folder, "evaluate", everything, **facts)
     return measurements

@@ -38,7 +38,12 @@ _KNOWN: dict[str, str] = {
 
 
 def describe_protocol(
-    config: Config, catalogue: Catalogue, sessions: Sessions, outcomes: Sequence[Outcome], split: str
+    config: Config,
+    catalogue: Catalogue,
+    sessions: Sessions,
+    outcomes: Sequence[Outcome],
+    split: str,
+    remarks: Sequence[Entry] = (),
 ) -> list[Entry]:
     """Describe how the numbers were measured.
 
@@ -48,6 +53,7 @@ def describe_protocol(
         sessions: the sessions that were scored.
         outcomes: outcomes of the scorers, all on the same prefixes.
         split: name of the split that `sessions` are from.
+        remarks: what else a reader has to know of these sessions.
     """
     evaluation = config.evaluation
     scored, total = len(outcomes[0].prefixes), len(prefixes_of(sessions, evaluation))
@@ -72,6 +78,7 @@ def describe_protocol(
         ("Prefixes", f"{scored:,} scored{sample}: {_PREFIXES[evaluation.prefixes]}"),
         ("Known before", _KNOWN.get(split, _KNOWN["test"])),
         *_targets(config),
+        *remarks,
         ("Catalogue", f"{catalogue.n_rows - 1:,} items, {catalogue.n_seen:,} of them seen in training"),
         ("Candidates", "; ".join(candidates)),
         ("The session's own items", _OWN_ITEMS[evaluation.exclude_session_items]),

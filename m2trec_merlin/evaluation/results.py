@@ -13,7 +13,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement, summarise
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot_lines
-from m2trec_merlin.evaluation.protocol import describe_protocol
+from m2trec_merlin.evaluation.protocol import Entry, describe_protocol
 from m2trec_merlin.evaluation.report import write_html, write_markdown
 from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
 from m2trec_merlin.runs.folder import REPORT_PAGE
@@ -34,6 +34,7 @@ def write_results(
     folder: Path,
     split: str,
     history: Path | None = None,
+    remarks: Sequence[Entry] = (),
 ) -> list[Measurement]:
     """Measure outcomes and write all files into an existing folder.
 
@@ -45,6 +46,7 @@ def write_results(
         folder: the folder to write to.
         split: name of the split that `sessions` are from.
         history: path of the training's history.json, for the learning curve; it may be missing.
+        remarks: what else a reader has to know of these sessions.
 
     Returns:
         The rows of metrics.json.
@@ -70,7 +72,7 @@ def write_results(
     curves = {} if history is None or not history.is_file() else {config.name: read_json(history, "train")}
     plots = draw_plots(measurements, breakdowns, curves, max(config.evaluation.ks))
     title = f"Evaluation of {config.name}, {split} sessions"
-    protocol = describe_protocol(config, catalogue, sessions, outcomes, split)
+    protocol = describe_protocol(config, catalogue, sessions, outcomes, split, remarks)
     files = {
         METRICS_FILE: _to_json([m.as_dict() for m in measurements]),
         "breakdowns.json": _to_json({name: [m.as_dict() for m in b] for name, b in breakdowns.items()}),

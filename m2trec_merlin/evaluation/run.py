@@ -10,11 +10,14 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.evaluation.known import Known, known_before
 from m2trec_merlin.evaluation.measurements import overview, read_measurements
+from m2trec_merlin.evaluation.protocol import Entry
 from m2trec_merlin.evaluation.served import Boosted, mixture_of, model_scorer
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import HeldOut, Run
+from m2trec_merlin.runs.folder import TRAINED_BEFORE
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
@@ -70,10 +73,25 @@ def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path
         inputs=run.step("evaluate").inputs(version=__version__),
         split=split,
         history=run.history,
+        remarks=remarks_on(run, split),
         force=force,
         progress=progress,
     )
     return output
+
+
+def remarks_on(run: Run, split: HeldOut) -> list[Entry]:
+    """Say how far the model of a run knows the sessions of a split, for the report.
+
+    Raises:
+        ArtifactError: `preprocess` has not run.
+    """
+    sessions = require_manifest(run.preprocessed, "preprocess")["sessions"][split]
+    trained = sessions.get(TRAINED_BEFORE)
+    if not trained:
+        return []
+    text = f"{trained:,} hold targets that earlier training saw (train --from): they are left out"
+    return [("Trained on before", text)]
 
 
 def our_scorers(

@@ -17,7 +17,7 @@ from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES
 from m2trec_merlin.preprocessing.places import require_place
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS
+from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS, TRAINED_BEFORE
 from m2trec_merlin.version import __version__
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ def _start(earlier: Run, run: Run) -> Prepared:
 def _build_catalogue(run: Run, output: Path, workers: Workers, start: Prepared | None = None) -> None:
     from m2trec_merlin.preprocessing.items import build_catalogue
 
-    build_catalogue(run.config, run.data, output, workers, None if start is None else start.workflow)
+    earlier = None if start is None else start.folder.items_workflow
+    build_catalogue(run.config, run.data, output, workers, earlier)
 
 
 def _build_sessions(
@@ -169,6 +170,8 @@ def _summarise(target: Path, progress: Progress) -> None:
             progress.say(f"  {name}: {size:,} ids")
         if counts["unknown_items_dropped"]:
             progress.say(f"  {counts['unknown_items_dropped']:,} events of unknown items were dropped")
+        if trained := counts.get(TRAINED_BEFORE):
+            progress.say(f"  {trained:,} of them hold targets that earlier training saw: they are left out")
     progress.say(f"written to {target} in {sum(facts['seconds'].values()):.1f} s")
 
 

@@ -28,9 +28,10 @@ from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES, sav
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.starting import LONGEST_SESSION, Prepared
+from m2trec_merlin.preprocessing.trained_before import leave_out_trained
 from m2trec_merlin.preprocessing.workers import ALONE, Workers
 from m2trec_merlin.readers.canonical import SPLITS
-from m2trec_merlin.runs.folder import EVENTS_WORKFLOW
+from m2trec_merlin.runs.folder import EVENTS_WORKFLOW, TRAINED_BEFORE
 from m2trec_merlin.sessions import IS_TARGET, Sessions, event_metadata
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
 from m2trec_merlin.workflows.storage import read_learned
@@ -56,14 +57,17 @@ def build_sessions(
         output: folder to write `train`, `valid` and `test` into.
         workers: the workers that write the parts.
         start: results of an earlier run, whose vocabularies are extended; training sessions are cut to its
-            length. Without it, they are cut as configured, or as the data suggest.
+            length, and what it was trained on is no target. Without it, they are cut as configured, or as the
+            data suggest.
 
     Returns:
         For each split, the numbers of sessions, of events, and of dropped events of unknown items; for
-        training also the length that sessions were cut to, and the sizes of vocabularies of events.
+        training also the length that sessions were cut to, and the sizes of vocabularies of events; for held
+        out sessions also how many hold events that the earlier run was trained on, if any do.
 
     Raises:
-        ArtifactError: the earlier run has other attributes of events.
+        ArtifactError: the earlier run has other attributes of events, or was trained on all targets of a
+            split.
         DataError: no event of a split may be a target, or a part of the interactions holds no
             item of the catalogue.
     """
@@ -86,8 +90,8 @@ def build_sessions(
             with reading(parts[0], "data"):
                 workflow.fit_schema(dataset_of_parts(parts[:1], columns).schema)
             if attributes and split == "train":
-                before = None if start is None else start.events
-                start_events(workflow, attributes, before)
+                extended = None if start is None else start.folder.events_workflow
+                start_events(workflow, attributes, extended)
                 fit_workflow(workflow, parts, columns, workers)
                 fields = save_events(workflow, attributes, output)
             elif attributes:
@@ -109,6 +113,10 @@ def build_sessions(
                 facts[split][LONGEST_SESSION] = longest
     if sizes := {field.name: field.size for field in fields if field.layout.has_vocabulary}:
         facts["train"][EVENT_VOCABULARIES] = sizes
+    if start is not None:
+        before = leave_out_trained(output, catalogue, start, config.data.split.is_nested)
+        for split, count in before.items():
+            facts[split][TRAINED_BEFORE] = count
     return facts
 
 

@@ -12,7 +12,7 @@ from nvtabular import Workflow
 from m2trec_merlin.artifacts import read_json, reading
 from m2trec_merlin.attributes import Attribute, parse_attribute
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import Run, RunFolder
 from m2trec_merlin.runs.settings import differences
 from m2trec_merlin.workflows.storage import SETTINGS, learning_operators
 
@@ -25,14 +25,12 @@ class Prepared:
     """The results of an earlier run's preprocessing that another run continues from.
 
     Attributes:
-        workflow: folder of its items workflow, whose vocabularies are extended.
-        events: folder of its workflow for event attributes, whose vocabularies are extended.
+        folder: the earlier run, whose workflows have the vocabularies that are extended.
         longest: the most events of its training sessions.
         identity: value that identifies this result, for manifests.
     """
 
-    workflow: Path
-    events: Path
+    folder: RunFolder
     longest: int
     identity: Any
 
@@ -47,7 +45,8 @@ class Prepared:
 
         Raises:
             ArtifactError: both are the same run, the earlier one is not preprocessed, or by another version,
-                its sessions have another length, or only one of the two has event attributes.
+                its sessions have another length, only one of the two has event attributes, or last events of
+                sessions are held out otherwise.
         """
         if earlier.preprocessed.resolve() == run.preprocessed.resolve():
             raise ArtifactError(
@@ -72,7 +71,17 @@ class Prepared:
                 f"event_attributes are configured either here or in {earlier.directory}, not in both: "
                 "configure the same, or start anew without --from"
             )
-        return cls(earlier.items_workflow, earlier.events_workflow, longest, step.identity(manifest))
+        if _held_out_ends(earlier) != _held_out_ends(run):
+            raise ArtifactError(
+                "data.split.kind and data.min_session_length say which last events of sessions are held out, "
+                f"and are others in {earlier.directory}: configure the same, or start anew without --from"
+            )
+        return cls(earlier, longest, step.identity(manifest))
+
+
+def _held_out_ends(run: Run) -> int | None:
+    """Return the length that decides which sessions are divided; None if sessions stay whole."""
+    return run.config.data.min_session_length if run.config.data.split.is_nested else None
 
 
 def start_from(workflow: Workflow, attributes: Sequence[Attribute], directory: Path) -> None:

@@ -22,6 +22,8 @@ REPORT_PAGE, REPORT_NUMBERS = "report.html", "report.json"
 CATALOGUE, ITEMS_WORKFLOW, SESSIONS = "catalogue", "items_workflow", "sessions"
 #: The folder inside sessions/ of the workflow that encodes attributes of events, if there are any.
 EVENTS_WORKFLOW = "workflow"
+#: The folder inside sessions/ of beginnings of held-out sessions that an earlier run was trained on, if any.
+TRAINED_BEFORE = "trained_before"
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 
 

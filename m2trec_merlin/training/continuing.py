@@ -18,6 +18,7 @@ from m2trec_merlin.model.continuing import take_over
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.storage import WEIGHTS, load_model
 from m2trec_merlin.preprocessing.run import START
+from m2trec_merlin.preprocessing.trained_before import trained_sessions
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences, made_of
 from m2trec_merlin.sessions import event_fields, identify_file, session_files
@@ -100,9 +101,7 @@ class Continuation:
         Raises:
             NothingToDoError: there is no new session.
         """
-        files = session_files(self._earlier.sessions("train"))
-        trained = [identify_file(file, self.row_of) for file in files]
-        known = np.unique(np.concatenate([np.empty(0, np.uint64), *trained]))
+        known = trained_sessions(self._earlier, self.row_of)
         own = session_files(self._run.sessions("train"))
         is_old = {file: np.isin(identify_file(file), known) for file in own}
         new = sum(int((~old).sum()) for old in is_old.values())

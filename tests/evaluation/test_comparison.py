@@ -230,3 +230,9 @@ def test_two_scorers_of_one_name_are_refused(run: Run) -> None:
 def test_nothing_to_score_is_an_error(run: Run) -> None:
     with pytest.raises(ArtifactError, match="no session has two events"):
         run(sessions=Sessions.from_lists([[1], [2]]))
+
+
+def test_what_a_reader_has_to_know_of_the_sessions_is_said_and_reported(run: Run) -> None:
+    run(remarks=[("Trained on before", "3 were")], split="valid")
+    assert run.told.lines[0] == "valid sessions: 3 were"
+    assert "**Trained on before**: 3 were" in run.read("metrics.md")

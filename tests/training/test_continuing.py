@@ -22,7 +22,7 @@ from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.tracking import Recording
 from m2trec_merlin.training import run as run_module
-from m2trec_merlin.training.continuing import Continuation, continued
+from m2trec_merlin.training.continuing import Continuation, Drawn, continued
 from m2trec_merlin.training.run import train
 from tests.told import Told
 from tests.training.test_run import MODEL
@@ -93,6 +93,19 @@ def test_sessions_that_only_lack_items_that_are_gone_are_known(tmp_path: Path) -
     # Of "a", an event is gone whose item is still there.
     assert [name for table in written for name in table["session_id"].to_pylist()] == ["a", "f"]
     assert (drawn.new, drawn.old) == (2, 0)
+
+
+def test_sessions_that_were_held_out_after_they_were_trained_on_are_known(
+    yesterday: Run, tmp_path: Path
+) -> None:
+    other = {"train": {"d": [11, 13], "f": [15, 11]}, "valid": {"b": [11, 10], "g": [12, 10]}}
+    between = day(tmp_path / "between", {**SESSIONS, **other})
+    preprocess(between, earlier=yesterday)
+    now = {"train": {"b": [11, 10], "f": [15, 11], "h": [13, 15]}, "valid": {"g": [12, 10]}}
+    config = day(tmp_path / "now", {**SESSIONS, **now})
+    preprocess(config, earlier=Run(between))
+    continuation = Continuation(Run(config), Run(between), Catalogue.load(Run(config).catalogue))
+    assert continuation.write_sessions(tmp_path / "sessions", 1.0, seed=0) == Drawn(new=1, old=2)
 
 
 def test_training_goes_on_from_the_earlier_weights_and_stores_a_model_like_any(
