@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from m2trec_merlin.artifacts import recover
+from m2trec_merlin.artifacts import read_json, recover
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
@@ -48,16 +48,18 @@ def evaluate_model(
     from m2trec_merlin.model.trained_run import run_as_trained
 
     recorded = recordings(config, progress)
-    tune(config, progress=progress)
+    choice = tune(config, progress=progress)
+    # Of too few prefixes, nothing is chosen.
+    is_tuned = choice is not None and bool(choice.frontier)
     with Run(config).step("evaluate").locked():
         run = run_as_trained(config, progress)
-        folder = _evaluate(run, split, force, progress)
+        folder = _evaluate(run, split, is_tuned, force, progress)
         for recording in recorded:
             recording.evaluated(run, split, overview(read_measurements(folder)))
     return folder
 
 
-def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path:
+def _evaluate(run: Run, split: HeldOut, is_tuned: bool, force: bool, progress: Progress) -> Path:
     output = run.evaluation_of(split)
     # Locking the step recovers `evaluation/` only.
     recover(output)
@@ -73,25 +75,36 @@ def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path
         inputs=run.step("evaluate").inputs(version=__version__),
         split=split,
         history=run.history,
-        remarks=remarks_on(run, split),
+        remarks=remarks_on(run, split, is_tuned),
         force=force,
         progress=progress,
     )
     return output
 
 
-def remarks_on(run: Run, split: HeldOut) -> list[Entry]:
+def remarks_on(run: Run, split: HeldOut, is_tuned: bool) -> list[Entry]:
     """Say how far the model of a run knows the sessions of a split, for the report.
 
+    Args:
+        run: the trained run.
+        split: the split to be scored.
+        is_tuned: whether the weights of the mixture were chosen on validation sessions.
+
     Raises:
-        ArtifactError: `preprocess` has not run.
+        ArtifactError: `preprocess` or `train` has not run.
     """
+    remarks = []
     sessions = require_manifest(run.preprocessed, "preprocess")["sessions"][split]
-    trained = sessions.get(TRAINED_BEFORE)
-    if not trained:
-        return []
-    text = f"{trained:,} hold targets that earlier training saw (train --from): they are left out"
-    return [("Trained on before", text)]
+    if trained := sessions.get(TRAINED_BEFORE):
+        text = f"{trained:,} hold targets that earlier training saw (train --from): they are left out"
+        remarks.append(("Trained on before", text))
+    if split == "valid":
+        several_epochs = len(read_json(run.history, "train")) > 1
+        chosen = {"the epoch of the model": several_epochs, "the weights of its mixture": is_tuned}
+        if named := " and ".join(name for name, is_chosen in chosen.items() if is_chosen):
+            text = f"they chose {named}, so that it looks better on them than on others"
+            remarks.append(("Chosen on these", text))
+    return remarks
 
 
 def our_scorers(
