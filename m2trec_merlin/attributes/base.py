@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 #: Names no attribute may have: columns of the catalogue, and "labels", which NVTabular's Categorify uses.
 RESERVED_NAMES = (ITEM_ID, "row", TRAIN_COUNT, RECENT_COUNT, KNOWN_COUNT, KNOWN_RECENT_COUNT, "labels")
 
-#: The hint given where lists are written as text.
+#: The fault of lists written as text, and the hint given with it.
+WRITTEN_LISTS = "is a list written as text"
 WRITTEN_LISTS_HINT = "use Parquet, which has lists, or kind multi_categorical with texts like red|cheap"
 # Brackets that hold nothing or quoted values, as Python, JSON and NumPy write lists; a blank text, or
 # anything in brackets; brackets with several things inside.
@@ -182,13 +183,19 @@ class Attribute(Section):
         return []
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield the faults of the known values of the raw column: here, lists and objects."""
+        """Yield the faults of known raw values, each judged by itself: here, lists and objects."""
         hint = "kind multi_categorical takes lists"
         yield Fault("is a list, not a single value", values, are_lists(values), hint)
         yield Fault("is an object, not a single value", values, are_objects(values))
+
+    def column_faults(self, values: pd.Series) -> Iterator[Fault]:
+        """Yield the faults of a whole column of known values, which may show more than each value does."""
+        found = list(self.faults(values))
+        others = [fault for fault in found if fault.what != WRITTEN_LISTS]
         written = written_lists(values)
-        if written.all():
-            yield Fault("is a list written as text", values, written, WRITTEN_LISTS_HINT)
+        if written.all() and not any(fault.wrong.any() for fault in others):
+            found = [*others, Fault(WRITTEN_LISTS, values, written, WRITTEN_LISTS_HINT)]
+        yield from found
 
     def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
         """Yield warnings about known values of the raw column that are valid, but probably not intended.
@@ -297,18 +304,24 @@ def _are(values: pd.Series, is_one: Callable[[object], bool]) -> np.ndarray:
     return values.map(is_one).to_numpy(bool)
 
 
-def written_lists(values: pd.Series) -> np.ndarray:
-    """Tell which texts are lists as programs write them.
+def quoted_lists(values: pd.Series) -> np.ndarray:
+    """Tell which texts are certainly lists as programs write them, such as "['new', 'hot']"."""
+    return _match(values, _QUOTED_LIST)
 
-    "['new', 'hot']" always counts. '[new, hot]' may be a name, so it counts only if all of several values
-    look like this.
+
+def written_lists(values: pd.Series) -> np.ndarray:
+    """Tell which texts of a column are lists as programs write them.
+
+    '[new, hot]' may be a name, so it counts only if all of several values look like this.
     """
-    if values.dtype != object or pd.api.types.infer_dtype(values, skipna=False) != "string":
-        return np.zeros(len(values), dtype=bool)
-    texts = to_arrow(values)
-    quoted, bracketed, several = (
-        pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
-        for pattern in (_QUOTED_LIST, _BRACKETS, _SEVERAL)
-    )
+    quoted, bracketed, several = (_match(values, each) for each in (_QUOTED_LIST, _BRACKETS, _SEVERAL))
     is_column_of_lists = len(values) > 1 and (quoted | bracketed).all() and (quoted | several).any()
     return np.ones(len(values), dtype=bool) if is_column_of_lists else quoted
+
+
+def _match(values: pd.Series, pattern: str) -> np.ndarray:
+    """Match texts; skip columns that hold anything else."""
+    if values.dtype != object or pd.api.types.infer_dtype(values, skipna=False) != "string":
+        return np.zeros(len(values), dtype=bool)
+    found: np.ndarray = pc.match_substring_regex(to_arrow(values), pattern).to_numpy(zero_copy_only=False)
+    return found

@@ -14,6 +14,7 @@ from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.alike import doubts_of_capitals, doubts_of_numbers
 from m2trec_merlin.attributes.base import (
+    WRITTEN_LISTS,
     WRITTEN_LISTS_HINT,
     Attribute,
     Embedding,
@@ -21,7 +22,7 @@ from m2trec_merlin.attributes.base import (
     Node,
     are_lists,
     are_objects,
-    written_lists,
+    quoted_lists,
 )
 from m2trec_merlin.attributes.profiles import Profile, most_frequent, quantiles
 from m2trec_merlin.columns import split_texts, split_values
@@ -61,7 +62,7 @@ class MultiCategorical(Attribute):
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
         """Yield lists written as text, which would count as one value, and objects or nested lists."""
-        yield Fault("is a list written as text", values, written_lists(values), WRITTEN_LISTS_HINT)
+        yield Fault(WRITTEN_LISTS, values, quoted_lists(values), WRITTEN_LISTS_HINT)
         odd = are_objects(values, within_lists=True)
         yield Fault("is neither a value nor a list of values", values, odd)
 

@@ -56,7 +56,7 @@ class EventColumns:
             values = chunk[attribute.name][chunk[attribute.name].notna()]
             if attribute.name in self._sampled and len(values):
                 self._sample(self._sampled[attribute.name], values)
-            for fault in attribute.faults(values):
+            for fault in attribute.column_faults(values):
                 what = f"{fault.what} (event attribute '{attribute.name}')"
                 log.add_rows(attribute.name, what, fault.values, fault.wrong, fault.hint)
         if self._targets and TARGET in chunk:

@@ -170,7 +170,7 @@ def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: 
             purpose = f"attribute '{attribute.name}' reads"
             log.add(describe_missing_column(column, _names(items, log), purpose))
             continue
-        for fault in attribute.faults(items[column][items[column].notna()]):
+        for fault in attribute.column_faults(items[column][items[column].notna()]):
             what = f"{fault.what} (attribute '{attribute.name}')"
             log.add_rows(column, what, fault.values, fault.wrong, fault.hint)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import permutations
 from typing import Any, get_args
 
 import numpy as np
@@ -159,6 +160,18 @@ class TestContract:
         for values in (pd.concat([raw, pd.Series([odd], index=[9])]), pd.Series([odd], index=[9])):
             wrong = [fault.wrong for fault in attribute.faults(values[values.notna()])]
             assert any(np.asarray(each)[-1] for each in wrong if len(each))
+
+    def test_a_value_is_judged_by_itself_whatever_is_beside_it(self, attribute):
+        """Requests of several clients are read together."""
+        texts = ["['a']", "[a, b]", "[c, d]", "[]", "b"]
+
+        def are_wrong(*values):
+            faults = attribute.faults(pd.Series(values, dtype=object))
+            wrong = {row for fault in faults for row in fault.values.index[np.asarray(fault.wrong)]}
+            return [row in wrong for row in range(len(values))]
+
+        for one, other in permutations(texts, 2):
+            assert are_wrong(one, other) == are_wrong(one) + are_wrong(other)
 
     def test_settings_of_the_model_do_not_ask_for_preprocessing(self, attribute, kind):
         settings = attribute.preprocessing_settings()
