@@ -49,7 +49,7 @@ class Catalogue:
 
     Attributes:
         item_ids: ids as in the source (int64 or str), [N + 1]; entry NO_ITEM stands for no item.
-        train_counts: occurrences in training sessions, int64 [N + 1]; 0 for row NO_ITEM.
+        train_counts: occurrences in training sessions as they are cut, int64 [N + 1]; 0 for row NO_ITEM.
         attributes: encoded columns of N + 1 rows, by name, in the order of the configuration.
         directory: the folder that the catalogue was read from, or None.
         titled: whether an attribute gives titles; if not, ids are shown instead.

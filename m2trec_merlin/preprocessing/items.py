@@ -35,7 +35,7 @@ from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.listed import newly_listed
 from m2trec_merlin.preprocessing.parts import Events, count_events, find_parts
 from m2trec_merlin.preprocessing.recent import count_recent
-from m2trec_merlin.preprocessing.starting import start_from
+from m2trec_merlin.preprocessing.starting import Prepared, longest_training_session, start_from
 from m2trec_merlin.preprocessing.workers import ALONE, Workers
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.readers import Origin
@@ -50,23 +50,25 @@ def build_catalogue(
     data: Path,
     output: Path,
     workers: Workers = ALONE,
-    start: Path | None = None,
+    start: Prepared | None = None,
 ) -> None:
     """Fit the items workflow and write `catalogue/` and `items_workflow/`.
 
     Args:
-        config: the configuration; attributes and `serving.title_column` are used.
+        config: the configuration; attributes, `serving.title_column` and `data.max_session_length` are used.
         data: folder that `m2trec data` wrote.
         output: folder to write into.
         workers: the workers that encode the parts; they must see `output`.
-        start: folder of an earlier items workflow whose vocabularies are extended, if any.
+        start: results of an earlier run, whose vocabularies are extended, and whose length of sessions is
+            kept, if any.
 
     Raises:
         ArtifactError: the earlier workflow has other attributes.
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
         MissingDependencyError: the encoder for attributes of kind `sentence` is not installed.
     """
-    items, told = _order_items(config, data, workers.progress)
+    longest = longest_training_session(config, data, start)
+    items, told = _order_items(config, data, longest, workers.progress)
     _require_fit(items, config.attributes, data / ITEMS_FILE)
     n_seen = int((told[TRAIN_COUNT] > 0).sum())
     if not n_seen:
@@ -81,7 +83,7 @@ def build_catalogue(
         columns = workflow_columns(config.attributes)
         if start is not None:
             workflow.fit_schema(dataset_of_parts(seen[:1], columns).schema)
-            start_from(workflow, config.attributes, start)
+            start_from(workflow, config.attributes, start.folder.items_workflow)
         load_operators(workflow)
         fit_workflow(workflow, seen, columns, workers)
         save_workflow(workflow, config.attributes, output / ITEMS_WORKFLOW)
@@ -111,14 +113,20 @@ def workflow_columns(attributes: Sequence[Attribute]) -> list[str]:
     return list(dict.fromkeys([ITEM_ID, *(a.source_column for a in attributes)]))
 
 
-def _order_items(config: Config, data: Path, progress: Progress) -> tuple[pa.Table, dict[str, np.ndarray]]:
-    """Return the items in the order of the catalogue, and columns derived from sessions, such as counts."""
+def _order_items(
+    config: Config, data: Path, longest: int, progress: Progress
+) -> tuple[pa.Table, dict[str, np.ndarray]]:
+    """Return the items in the order of the catalogue, and columns derived from sessions, such as counts.
+
+    Only the last `longest` events of each session count, as no others are trained on or remembered.
+    """
     with reading(data / ITEMS_FILE, "data"):
         items = pq.read_table(data / ITEMS_FILE)
     index = IdIndex(items.column(ITEM_ID).to_pandas())
     split, train, valid = config.data.split, find_parts(data, "train"), find_parts(data, "valid")
-    trained = Events(train)
-    known = Events(train, go_on=valid) if split.is_nested else Events([*train, *valid])
+    trained = Events(train, longest=longest)
+    parts, go_on = (train, valid) if split.is_nested else ([*train, *valid], [])
+    known = Events(parts, go_on, longest)
     told = {}
     for events, count, recent_count in (
         (trained, TRAIN_COUNT, RECENT_COUNT),

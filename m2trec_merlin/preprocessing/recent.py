@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 
 from m2trec_merlin.column_names import ITEM_ID, TIMESTAMP
@@ -27,30 +28,33 @@ def count_recent(events: Events, items: IdIndex, in_order: bool) -> np.ndarray |
         in_order: whether events without a timestamp are in order of time.
     """
     if all(TIMESTAMP in pq.read_schema(part).names for part in [*events.parts, *events.go_on]):
-        moments = event_times
+        order = TIMESTAMP
     elif in_order:
-        moments = _numbers
+        order = ITEM_ID
     else:
         return None
     all_moments = NumbersOnDisk()
-    for of_part in moments(events):
-        all_moments.add(of_part)
+    for _, moments in _with_moments(events.read([order])):
+        all_moments.add(moments)
     since = all_moments.nth(int((1 - RECENT) * len(all_moments))) if len(all_moments) else 0
     counts = np.zeros(len(items), np.int64)
-    for part, of_part in zip(events.read([ITEM_ID]), moments(events), strict=True):
-        counts += count_ids(part[ITEM_ID][of_part >= since], items)
+    for part, moments in _with_moments(events.read([ITEM_ID, order])):
+        counts += count_ids(part[ITEM_ID][moments >= since], items)
     return counts
 
 
 def event_times(events: Events) -> Iterator[np.ndarray]:
     """Yield the times of the events of each part in microseconds, int64."""
-    for part in events.read([TIMESTAMP]):
-        yield part[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)
+    for _, times in _with_moments(events.read([TIMESTAMP])):
+        yield times
 
 
-def _numbers(events: Events) -> Iterator[np.ndarray]:
-    """Yield for each part the numbers of its events in the order of the source, int64."""
+def _with_moments(parts: Iterable[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """Yield each part with the times of its events, or else their numbers in the source's order, int64."""
     before = 0
-    for part in events.read([ITEM_ID]):
-        yield np.arange(before, before + len(part))
+    for part in parts:
+        if TIMESTAMP in part:
+            yield part, part[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)
+        else:
+            yield part, np.arange(before, before + len(part))
         before += len(part)

@@ -15,13 +15,14 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import is_current, require_manifest, write_manifest
 from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES
 from m2trec_merlin.preprocessing.places import require_place
+from m2trec_merlin.preprocessing.starting import CUT_EVENTS, LONGEST_SESSION, Prepared
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS, TRAINED_BEFORE
+from m2trec_merlin.shares import percent
 from m2trec_merlin.version import __version__
 
 if TYPE_CHECKING:
-    from m2trec_merlin.preprocessing.starting import Prepared
     from m2trec_merlin.preprocessing.workers import Workers
 
 #: Version of the files' format: raised when earlier files no longer fit the code.
@@ -57,7 +58,7 @@ def preprocess(
     """
     run = Run(config)
     require_place(dask)
-    start = None if earlier is None else _start(earlier, run)
+    start = None if earlier is None else Prepared.of(earlier, run, FORMAT)
     with _at_work(run) as inputs:
         if start is not None:
             inputs = {**inputs, START: start.identity}
@@ -123,17 +124,10 @@ def _half(inputs: dict[str, Any]) -> dict[str, Any]:
     return {"items only": inputs}
 
 
-def _start(earlier: Run, run: Run) -> Prepared:
-    from m2trec_merlin.preprocessing.starting import Prepared
-
-    return Prepared.of(earlier, run, FORMAT)
-
-
 def _build_catalogue(run: Run, output: Path, workers: Workers, start: Prepared | None = None) -> None:
     from m2trec_merlin.preprocessing.items import build_catalogue
 
-    earlier = None if start is None else start.folder.items_workflow
-    build_catalogue(run.config, run.data, output, workers, earlier)
+    build_catalogue(run.config, run.data, output, workers, start)
 
 
 def _build_sessions(
@@ -166,6 +160,12 @@ def _summarise(target: Path, progress: Progress) -> None:
         progress.say(f"  {name}: {size:,} ids")
     for split, counts in facts["sessions"].items():
         progress.say(f"sessions, {split}: {counts['sessions']:,} with {counts['events']:,} events")
+        if cut := counts.get(CUT_EVENTS):
+            why = "as in the earlier run" if START in facts["settings"] else "data.max_session_length"
+            progress.say(
+                f"  {percent(cut, counts['events'] + cut)} of the events were cut: sessions keep their last "
+                f"{counts[LONGEST_SESSION]} ({why})"
+            )
         for name, size in counts.get(EVENT_VOCABULARIES, {}).items():
             progress.say(f"  {name}: {size:,} ids")
         if counts["unknown_items_dropped"]:

@@ -19,7 +19,6 @@ from m2trec_merlin.catalogue import ENCODED
 from m2trec_merlin.column_names import ITEM_ID, SESSION_ID, TARGET
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import canonical_attributes
-from m2trec_merlin.data.session_length import longest_session
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
@@ -27,7 +26,12 @@ from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES, save_events, start_events
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
-from m2trec_merlin.preprocessing.starting import LONGEST_SESSION, Prepared
+from m2trec_merlin.preprocessing.starting import (
+    CUT_EVENTS,
+    LONGEST_SESSION,
+    Prepared,
+    longest_training_session,
+)
 from m2trec_merlin.preprocessing.trained_before import leave_out_trained
 from m2trec_merlin.preprocessing.workers import ALONE, Workers
 from m2trec_merlin.readers.canonical import SPLITS
@@ -62,8 +66,9 @@ def build_sessions(
 
     Returns:
         For each split, the numbers of sessions, of events, and of dropped events of unknown items; for
-        training also the length that sessions were cut to, and the sizes of vocabularies of events; for held
-        out sessions also how many hold events that the earlier run was trained on, if any do.
+        training also the length that sessions were cut to, the number of events cut, and the sizes of
+        vocabularies of events; for held out sessions also how many hold events that the earlier run was
+        trained on, if any do.
 
     Raises:
         ArtifactError: the earlier run has other attributes of events, or was trained on all targets of a
@@ -84,7 +89,7 @@ def build_sessions(
             parts = find_parts(data, split)
             longest = None
             if split == "train":
-                longest = longest_session(config, data) if start is None else start.longest
+                longest = longest_training_session(config, data, start)
             shortest = config.data.min_session_length
             workflow = sessions_workflow(rows, shortest, longest, attributes, targets, Path(storage))
             with reading(parts[0], "data"):
@@ -103,14 +108,14 @@ def build_sessions(
             names = [(str(part), str(folder / part.name)) for part in parts]
             tasks = [write(shared, *each, workers.device, fields, targets) for each in names]
             written = workers.run(tasks, f"sessions, {split}")
-            *counts, prefixes = map(sum, zip(*written, strict=True))
+            *counts, cut, prefixes = map(sum, zip(*written, strict=True))
             facts[split] = dict(zip(_COUNTED, counts, strict=True))
             if targets and not prefixes:
                 raise DataError(
                     str(data), [f"no event of the {split} sessions may be a target (data.targets)"]
                 )
             if longest is not None:
-                facts[split][LONGEST_SESSION] = longest
+                facts[split] |= {LONGEST_SESSION: longest, CUT_EVENTS: cut}
     if sizes := {field.name: field.size for field in fields if field.layout.has_vocabulary}:
         facts["train"][EVENT_VOCABULARIES] = sizes
     if start is not None:
@@ -127,7 +132,7 @@ def write_part(
     device: str = "cpu",
     fields: Sequence[Field] = (),
     targets: Sequence[str] = (),
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int, int, int]:
     """Write the sessions of one part of the interactions.
 
     Args:
@@ -139,8 +144,8 @@ def write_part(
         targets: name of the column that tells which events may be targets, if there is one.
 
     Returns:
-        The numbers of sessions and events written, of events of unknown items dropped, and of prefixes that
-        have a target (0 without `targets`).
+        The numbers of sessions and events written, of events of unknown items dropped, of events cut, and of
+        prefixes that have a target (0 without `targets`).
 
     Raises:
         DataError: no event has a known item.
@@ -167,9 +172,12 @@ def write_part(
     repeated = ["row", *(field.name for field in fields if field.layout is Layout.IDS)]
     table = table.replace_schema_metadata(event_metadata(fields))
     pq.write_table(table, target, use_dictionary=[f"{name}.list.element" for name in repeated])
+    n_events = len(rows.flatten())
+    before_cutting = frames.to_host(sessions["row_count"]).to_numpy(zero_copy_only=False)
     return (
         len(table),
-        len(rows.flatten()),
+        n_events,
         unknown,
+        int(before_cutting.sum()) - n_events,
         Sessions.read([Path(target)]).n_prefixes if targets else 0,
     )

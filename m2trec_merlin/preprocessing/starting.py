@@ -11,13 +11,15 @@ from nvtabular import Workflow
 
 from m2trec_merlin.artifacts import read_json, reading
 from m2trec_merlin.attributes import Attribute, parse_attribute
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.session_length import longest_session
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run, RunFolder
 from m2trec_merlin.runs.settings import differences
 from m2trec_merlin.workflows.storage import SETTINGS, learning_operators
 
-#: The manifest's name for the length that training sessions were cut to.
-LONGEST_SESSION = "max_session_length"
+#: The manifest's names for the length that training sessions were cut to, and for the number of events cut.
+LONGEST_SESSION, CUT_EVENTS = "max_session_length", "cut_events"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,20 @@ class Prepared:
 def _held_out_ends(run: Run) -> int | None:
     """Return the length that decides which sessions are divided; None if sessions stay whole."""
     return run.config.data.min_session_length if run.config.data.split.is_nested else None
+
+
+def longest_training_session(config: Config, data: Path, start: Prepared | None) -> int:
+    """Return how many events of a training session are kept: as before, or as in `longest_session`.
+
+    Args:
+        config: the run's configuration.
+        data: folder that `m2trec data` wrote.
+        start: results of an earlier run to continue from, if any.
+
+    Raises:
+        ArtifactError: an earlier version wrote the folder.
+    """
+    return longest_session(config, data) if start is None else start.longest
 
 
 def start_from(workflow: Workflow, attributes: Sequence[Attribute], directory: Path) -> None:

@@ -2,7 +2,7 @@
 
 `interactions`: session_id and item_id (int64 or text, as in the source), position (int64, 0, 1, 2, ... within
 a session) and, if the source has times, timestamp; with `data.targets`, whether the event may be a target
-(bool); and the raw columns of event attributes, named after these. A session's events are adjacent.
+(bool); and the raw columns of event attributes, named after these. A session's events are adjacent, in order.
 `items`: item_id and the raw attribute columns, one row per item; with `data.listed`, when it was listed.
 """
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import pytest
 
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.catalogue import ENCODED, Catalogue
@@ -15,7 +16,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.evaluation.known import Known, known_before, known_without
 from m2trec_merlin.preprocessing.run import preprocess
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.sessions import Sessions
 
 
@@ -87,7 +88,24 @@ def test_sessions_that_go_on_are_known_once(tmp_path: Path) -> None:
     before_valid, before_test = (known_before(run, catalogue, split) for split in ("valid", "test"))
     assert sorted(named(catalogue, before_valid.sessions)) == [["a", "b"], ["a", "b", "c"], ["c", "a"]]
     assert sorted(named(catalogue, before_test.sessions)) == [["a", "b", "c"], ["b", "c", "d"], ["c", "a"]]
-    assert by_item(catalogue, before_test.counts) == {"a": 3, "b": 2, "c": 3, "d": 1, "never": 0}
+    assert by_item(catalogue, before_test.counts) == {"a": 2, "b": 2, "c": 3, "d": 1, "never": 0}
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+@pytest.mark.parametrize("kind", ["column", "leave_one_out"])
+def test_what_is_counted_is_what_is_known(tmp_path: Path, kind: str, split: HeldOut) -> None:
+    """Events that are cut are no occurrences, such as those of landing pages, with which sessions begin."""
+    sessions = {
+        f"{name}{number}": [f"page{number % 2}", *"abcd"[number % 2 :], "ab"[number % 2]]
+        for number, name in enumerate(["train"] * 6 + ["valid"] * 3 + ["test"] * 3)
+    }
+    columns = {"columns": {"split": "split"}} if kind == "column" else {}
+    run, catalogue = preprocessed(tmp_path, sessions, split={"kind": kind}, max_session_length=2, **columns)
+    known = known_before(run, catalogue, split)
+    assert known.counts.tolist() == np.bincount(known.sessions.rows, minlength=catalogue.n_rows).tolist()
+    assert known.recent_counts is not None and (known.recent_counts <= known.counts).all()
+    assert by_item(catalogue, catalogue.train_counts)["page0"] == 0
+    assert catalogue.n_seen == len(np.unique(Sessions.load(run.sessions("train")).rows))
 
 
 def test_no_session_is_known_longer_than_those_of_training(tmp_path: Path) -> None:

@@ -98,7 +98,9 @@ def test_a_run_without_them_writes_what_it_always_wrote(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     facts = build_sessions(config, write_data(tmp_path), _catalogue(tmp_path), tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["test", "train", "valid"]
-    assert facts["train"].keys() == {"sessions", "events", "unknown_items_dropped", "max_session_length"}
+    counts = {"sessions", "events", "unknown_items_dropped"}
+    assert facts["valid"].keys() == counts
+    assert facts["train"].keys() == {*counts, "max_session_length", "cut_events"}
     assert pd.read_parquet(tmp_path / "out" / "train" / "part-00000.parquet").columns.tolist() == [
         "session_id",
         "row",

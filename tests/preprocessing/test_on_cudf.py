@@ -102,7 +102,8 @@ def test_ids_of_adversarial_titles_are_golden(cudf: None, tmp_path: Path) -> Non
     ]
     found = []
     for name in ("cpu", "cuda"):
-        folder = preprocess(on(make_config(tmp_path, attributes), name), force=True)
+        config = make_config(tmp_path, attributes, max_session_length=len(titles))
+        folder = preprocess(on(config, name), force=True)
         table = pq.read_table(folder / "catalogue" / "items.parquet").sort_by("item_id")
         found.append({name: table.column(name).to_pylist() for name in ("title", "tag")})
     assert found[0] == found[1]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +28,32 @@ def test_sessions_that_go_on_in_later_parts_are_read_there_alone(tmp_path):
     items = IdIndex(pd.Series([1, 2, 3, 4]))
     assert count_events(Events([before], go_on=[later]), items).tolist() == [1, 1, 1, 1]
     assert count_events(Events([before, later]), items).tolist() == [2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("longest", [2, 3, 5, 99])
+def test_only_the_last_events_of_each_session_are_read(tmp_path, longest):
+    """Those that go on in later parts are cut where they end there."""
+    random = np.random.default_rng(longest)
+    lengths = {f"s{number}": int(length) for number, length in enumerate(random.integers(1, 8, 40))}
+    sessions = pd.DataFrame(
+        [(name, position) for name, length in lengths.items() for position in range(length)],
+        columns=["session_id", "position"],
+    ).assign(item_id=lambda events: random.integers(0, 5, len(events)))
+    first, last, later = (tmp_path / f"{name}.parquet" for name in ("first", "last", "later"))
+    sessions[sessions["session_id"] < "s2"].to_parquet(first, index=False)
+    sessions[sessions["session_id"] >= "s2"].to_parquet(last, index=False)
+    more = sessions[sessions["session_id"].isin(["s1", "s3"])]
+    more = pd.concat([more, more.groupby("session_id").tail(1).assign(position=lambda e: e["position"] + 1)])
+    more = more.sort_values(["session_id", "position"])
+    more.to_parquet(later, index=False)
+
+    begun = pd.concat([pd.read_parquet(first), pd.read_parquet(last)])
+    ended = pd.concat([begun[~begun["session_id"].isin(["s1", "s3"])], more])
+    columns = ["session_id", "item_id"]
+    for go_on, events in (([], begun), ([later], ended)):
+        read = pd.concat(Events([first, last], go_on, longest).read(columns))
+        kept = events.groupby("session_id", sort=False).tail(longest)
+        assert read[columns].astype(str).values.tolist() == kept[columns].astype(str).values.tolist()
 
 
 def test_strings_are_read_as_categories_and_large_integers_exactly(tmp_path):

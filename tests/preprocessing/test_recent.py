@@ -21,7 +21,7 @@ def write(folder: Path, ids: np.ndarray, times: np.ndarray | None = None) -> lis
     """Write events into two parts, in the order given."""
     parts = []
     for number, part in enumerate(np.array_split(np.arange(len(ids)), 2)):
-        frame = pd.DataFrame({"session_id": part // 2, "item_id": ids[part]})
+        frame = pd.DataFrame({"session_id": part // 4, "item_id": ids[part], "position": part % 4})
         if times is not None:
             frame["timestamp"] = times[part]
         parts.append(folder / f"part-{number:05d}.parquet")
@@ -50,3 +50,10 @@ def test_without_times_the_order_of_the_source_counts_if_it_is_one_of_time(tmp_p
     parts = write(tmp_path, IDS)
     assert count_recent(Events(parts), ITEMS, in_order=True).tolist() == [1, 0, 2]
     assert count_recent(Events(parts), ITEMS, in_order=False) is None
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_events_that_are_cut_are_none_of_the_last(tmp_path: Path, timed: bool) -> None:
+    """Of ten sessions of four events, twenty events are left: the last two of them are 1 and a stranger."""
+    parts = write(tmp_path, IDS, moments(np.arange(len(IDS))) if timed else None)
+    assert count_recent(Events(parts, longest=2), ITEMS, in_order=not timed).tolist() == [1, 0, 0]

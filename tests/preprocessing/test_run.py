@@ -51,7 +51,11 @@ def test_data_become_a_catalogue_and_sessions(tiny):
     assert manifest["sessions"]["test"] == {"sessions": 2, "events": 5, "unknown_items_dropped": 0}
     assert manifest["seconds"].keys() == {"items", "sessions"}
     assert "catalogue: 5 items, 3 of them seen in training" in told.lines
-    assert "sessions, train: 2 with 4 events" in told.lines
+    train = told.lines.index("sessions, train: 2 with 4 events")
+    assert told.lines[train + 1] == (
+        "  20 % of the events were cut: sessions keep their last 2 (data.max_session_length)"
+    )
+    assert told.text.count("were cut") == 1, "the sessions of the other splits stay whole"
     assert list(told.tasks) == ["vocabularies", "catalogue", *(f"sessions, {s}" for s in SPLITS)]
     assert all(looks[0][0] == 0 and looks[-1][0] == looks[-1][1] for looks in told.tasks.values())
 
@@ -60,7 +64,7 @@ def test_the_rows_of_sessions_are_rows_of_the_catalogue(tiny):
     folder = preprocess(tiny)
     catalogue = Catalogue.load(folder / "catalogue")
     train = Sessions.load(folder / "sessions" / "train")
-    assert catalogue.item_ids[train.rows].tolist() == [11, 10, 11, 11]
+    assert catalogue.item_ids[train.rows].tolist() == [11, 10, 12, 11]
 
 
 def test_a_current_result_is_kept(tiny):
@@ -80,8 +84,10 @@ def test_changed_settings_and_data_are_noticed(tiny, write):
     longer = tiny.model_copy(
         update={"data": tiny.data.model_copy(update={"max_session_length": 3})}, deep=True
     )
-    preprocess(longer)
+    told = Told()
+    preprocess(longer, progress=told)
     assert len(Sessions.load(folder / "sessions" / "train").rows) == 5
+    assert "were cut" not in told.text
     write(tiny.directory, sessions={"test": {"c": [10, 14]}})
     preprocess(longer)
     assert len(Sessions.load(folder / "sessions" / "test").rows) == 4
@@ -191,7 +197,9 @@ def test_scripts_run_from_a_bare_checkout(checkout, tmp_path, write):
         {"name": "brand", "kind": "categorical", "column": "maker"},
     ]
     config = tmp_path / "tiny.yaml"
-    config.write_text(yaml.safe_dump({"name": "tiny", "attributes": attributes}))
+    config.write_text(
+        yaml.safe_dump({"name": "tiny", "attributes": attributes, "data": {"max_session_length": 2}})
+    )
     write(tmp_path / "run")
     done = run_script(checkout, "workflows/items.py", "--config", config, "--work-dir", tmp_path / "run")
     assert done.returncode == 0, done.stderr

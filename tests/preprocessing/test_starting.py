@@ -79,7 +79,7 @@ def test_statistics_move(yesterday: Config, today: Config) -> None:
 def test_counts_decide_on_rows_anew(today: Config) -> None:
     catalogue = Catalogue.load(Run(today).catalogue)
     counted = dict(zip(catalogue.item_ids[1:].tolist(), catalogue.train_counts[1:].tolist(), strict=True))
-    assert counted == {11: 3, 10: 2, 15: 2, 12: 1, 13: 1, 14: 0}
+    assert counted == {11: 2, 10: 2, 15: 2, 12: 1, 13: 1, 14: 0}
     assert np.all(np.diff(catalogue.train_counts[1:]) <= 0)
 
 
@@ -95,9 +95,13 @@ def test_sessions_are_cut_as_they_were(yesterday: Config, tmp_path: Path) -> Non
     with pytest.raises(ArtifactError, match=r"data.max_session_length is 3, and 2 in .*: configure the same"):
         preprocess(longer, earlier=Run(yesterday))
     as_the_data_suggest = begin(tmp_path, max_session_length=None)
-    folder = preprocess(as_the_data_suggest, earlier=Run(yesterday))
+    told = Told()
+    folder = preprocess(as_the_data_suggest, earlier=Run(yesterday), progress=told)
     manifest = Run(as_the_data_suggest).step("preprocess").manifest()
     assert folder.is_dir() and manifest["sessions"]["train"]["max_session_length"] == 2
+    assert "  11 % of the events were cut: sessions keep their last 2 (as in the earlier run)" in told.lines
+    catalogue = Catalogue.load(folder / "catalogue")
+    assert catalogue.train_counts.sum() == manifest["sessions"]["train"]["events"] == 8
 
 
 def test_other_attributes_are_named(yesterday: Config, tmp_path: Path) -> None:

@@ -41,11 +41,11 @@ def as_lists(directory) -> list[list[int]]:
 def test_events_become_rows_in_the_order_of_positions_and_files(tmp_path, write, configure, catalogue):
     facts = build_sessions(configure(tmp_path), write(tmp_path), catalogue, tmp_path / "out")
     # Training keeps the last two events of a session, validation and test keep all.
-    assert as_lists(tmp_path / "out" / "train") == [[1, 2], [1, 1]]
+    assert as_lists(tmp_path / "out" / "train") == [[1, 2], [3, 1]]
     assert as_lists(tmp_path / "out" / "valid") == [[1, 4]]
     assert as_lists(tmp_path / "out" / "test") == [[2, 5, 4], [3, 3]]
     numbers = {"sessions": 2, "events": 4, "unknown_items_dropped": 0}
-    assert facts["train"] == {**numbers, "max_session_length": 2}
+    assert facts["train"] == {**numbers, "max_session_length": 2, "cut_events": 1}
     names = [pq.read_table(p)["session_id"].to_pylist() for p in sorted((tmp_path / "out/train").iterdir())]
     assert names == [["b"], ["a"]]
 
@@ -216,7 +216,8 @@ def test_ids_may_be_strings(tmp_path, write, configure):
     data = write(tmp_path, sessions=dict.fromkeys(("train", "valid", "test"), sessions), sessions_per_part=2)
     facts = build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out")
     assert as_lists(tmp_path / "out" / "train") == [[2, 1], [3, 3]]
-    assert facts["train"] == {"sessions": 2, "events": 4, "unknown_items_dropped": 1, "max_session_length": 2}
+    numbers = {"sessions": 2, "events": 4, "unknown_items_dropped": 1}
+    assert facts["train"] == {**numbers, "max_session_length": 2, "cut_events": 0}
     ids = pq.read_table(tmp_path / "out" / "train" / "part-00000.parquet")["session_id"]
     assert ids.to_pylist() == ["v", "u"] and ids.type == "string"
 

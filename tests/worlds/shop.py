@@ -120,8 +120,8 @@ def build_shop(
     interactions = directory / "data" / "interactions"
     for split in ("train", "valid"):
         (interactions / split).mkdir(parents=True)
-    # Item i occurs N_SEEN - i times, so that the order of the catalogue is that of the items.
-    sold = [(f"s{n}", f"sku-{i}") for i in range(N_SEEN) for n in range(N_SEEN - i)]
+    # Item i occurs N_SEEN - i times, so that the order of the catalogue is that of the items. Nothing is cut.
+    sold = [(f"s{n}-{i // MAX_LENGTH}", f"sku-{i}") for i in range(N_SEEN) for n in range(N_SEEN - i)]
     events = pd.DataFrame(sold, columns=["session_id", "item_id"]).sort_values("session_id", kind="stable")
     events["position"] = events.groupby("session_id").cumcount()
     events["timestamp"] = pd.date_range("2026-01-01", periods=len(events), freq="min").astype(
