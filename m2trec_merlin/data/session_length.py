@@ -17,6 +17,10 @@ KEPT_EVENTS, LONGEST = 0.99, 200
 #: The name of this length in the manifest of `data`.
 MANIFEST_NAME = "length_for_most_events"
 
+#: The names in the manifest of `preprocess` for the length that training sessions were cut to, and for the
+#: number of events cut.
+LONGEST_SESSION, CUT_EVENTS = "max_session_length", "cut_events"
+
 
 def length_for_most_events(sessions_of_length: np.ndarray, least: int) -> int:
     """Return the least length such that sessions cut to their last events keep 99 % of all; at most 200.

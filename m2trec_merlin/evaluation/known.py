@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.data.session_length import LONGEST_SESSION
 from m2trec_merlin.ids import id_hashes
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.neighbours.pasts import ItemPasts, trends_of
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.sessions import Sessions, count_sessions, read_ids, session_files
@@ -59,7 +61,7 @@ class Known:
 def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Known:
     """Return the sessions that are known before those of a split; a server knows those before `test`.
 
-    Validation sessions are cut to their last events, to the length of the longest training session.
+    Validation sessions are cut to their last events, to the length that training sessions were cut to.
 
     Args:
         run: preprocessed run.
@@ -77,7 +79,8 @@ def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Kno
     if run.config.data.split.is_nested:
         # Validation sessions are training sessions with more events.
         taken[:n_trained] = ~np.isin(_ids(files["train"]), _ids(files["valid"]))
-    lengths = np.minimum(sessions.lengths, sessions.lengths[:n_trained].max(initial=0))[taken]
+    longest = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"][LONGEST_SESSION]
+    lengths = np.minimum(sessions.lengths, longest)[taken]
     known = sessions.cut(sessions.offsets[1:][taken] - lengths, lengths)
     if catalogue.known_counts is None:
         return Known.training(catalogue, known)

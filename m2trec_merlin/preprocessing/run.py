@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from m2trec_merlin.artifacts import atomic_directory, recover
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.session_length import CUT_EVENTS, LONGEST_SESSION
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import is_current, require_manifest, write_manifest
 from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES
 from m2trec_merlin.preprocessing.places import require_place
-from m2trec_merlin.preprocessing.starting import CUT_EVENTS, LONGEST_SESSION, Prepared
+from m2trec_merlin.preprocessing.starting import Prepared
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS, TRAINED_BEFORE

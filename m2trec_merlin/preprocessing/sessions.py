@@ -19,6 +19,7 @@ from m2trec_merlin.catalogue import ENCODED
 from m2trec_merlin.column_names import ITEM_ID, SESSION_ID, TARGET
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import canonical_attributes
+from m2trec_merlin.data.session_length import CUT_EVENTS, LONGEST_SESSION
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
@@ -26,12 +27,7 @@ from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES, save_events, start_events
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
-from m2trec_merlin.preprocessing.starting import (
-    CUT_EVENTS,
-    LONGEST_SESSION,
-    Prepared,
-    longest_training_session,
-)
+from m2trec_merlin.preprocessing.starting import Prepared, longest_training_session
 from m2trec_merlin.preprocessing.trained_before import leave_out_trained
 from m2trec_merlin.preprocessing.workers import ALONE, Workers
 from m2trec_merlin.readers.canonical import SPLITS

@@ -21,6 +21,7 @@ from m2trec_merlin.column_names import LISTED, SESSION_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.data.session_length import LONGEST_SESSION
 from m2trec_merlin.encoded import FIRST_VALUE, Layout
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.m2trec import M2TRec, build_model
@@ -147,7 +148,8 @@ def build_shop(
         later_ones = replace(later_ones, is_target=np.ones(len(later_ones.rows), bool))
     write_sessions(sessions, preprocessed / "sessions" / "train")
     write_sessions(later_ones, preprocessed / "sessions" / "valid")
-    write_manifest(preprocessed, "preprocess", {})
+    counts = {"sessions": len(sessions), "events": len(sessions.rows), LONGEST_SESSION: MAX_LENGTH}
+    write_manifest(preprocessed, "preprocess", {}, sessions={"train": counts})
     torch.manual_seed(3)
     model_ = build_model(config, catalogue).eval()
     with torch.no_grad():
