@@ -73,7 +73,7 @@ def test_sessions_that_only_lack_items_that_are_gone_are_known(tmp_path: Path) -
 def test_where_items_are_gone_and_nothing_else_is_other_there_is_nothing_to_compare(tmp_path: Path) -> None:
     trained = Run(preprocessed(tmp_path / "trained"))
     sessions = {
-        "train": {"a": [12, 11, 11]},
+        "train": {"a": SESSIONS["train"]["a"]},
         "valid": {"d": [11, 13]},
         "test": {"c": [14, 13], "e": [12, 12]},
     }
