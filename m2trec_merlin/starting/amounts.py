@@ -20,6 +20,8 @@ _AMOUNT = (
     r"\s*([€$£¥%]|[^\W\d_]{1,3})?$"
 )
 _DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d+\s*s(ec(onds?|s)?)?)?"
+#: A zero before further digits, which no program writes of an amount.
+_ZERO_BEFORE = r"0\d"
 _MAY_BE_AMOUNTS = "or numeric, if the numbers are amounts"
 _POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
 #: A number whose commas separate thousands, or whose comma begins a fraction of three digits.
@@ -66,7 +68,8 @@ def numbers(column: Column) -> ChosenKind | None:
     elif not is_quantity and names_something(column) and (alike or are_few):
         # Shares and means may be called so, too, but these hardly repeat.
         reason = f"{column.distinct:,} numbers with fractions that name something"
-        return ChosenKind(column, "categorical", reason, unsure="" if alike else _MAY_BE_AMOUNTS)
+        are_codes = alike or column.texts.str.match(_ZERO_BEFORE).any()
+        return ChosenKind(column, "categorical", reason, unsure="" if are_codes else _MAY_BE_AMOUNTS)
     skewed = found.min() >= 0 and found.max() > 10 * max(float(np.median(found)), 1e-9)
     reason = f"{described} from {found.min():g} to {found.max():g}"
     unsure = f"or categorical, if {alike[0]!r} and {alike[1]!r} are two codes" if alike else ""

@@ -19,6 +19,9 @@ _AFTER_A_START = pd.Timedelta("1 h")
 _DAY = pd.Timedelta("1 day")
 #: A time belongs to a value, such as a user, if at most this share of its repetitions have another time.
 _TIED = 0.05
+#: If users mostly have one order each, at least this share of their repetitions follows right behind, and the
+#: date of the order, as fixed as a birthday, is at most so long before that of a delivery.
+_IN_ONE_GO, _SOON = 0.8, pd.Timedelta("60 days")
 #: To be times without a name of times, numbers need more distinct values, and no name of these subjects.
 _SEVERAL, _OTHERS = 20, ("item", "code", "session", "user", "category", "quantity")
 
@@ -29,17 +32,23 @@ def find_times(events: Look, taken: set[str]) -> list[Times]:
     A time that is always the same for a user or an item, such as a birthday, is hardly the time of an event.
     """
     owners = [c for n, c in events.columns.items() if not c.is_list and (n in taken or names_users(c))]
-    found = []
+    known: list[tuple[Column, Times]] = []
     for column in events.columns.values():
-        likely = column.is_time or speaks_of(column.name, "time")
         # Ids may look like counts since 1970, so numbers need a name that hints at time.
-        if column.name in taken or (column.numbers is not None and not likely):
+        if column.name in taken or (column.numbers is not None and not _is_named(column)):
             continue
         if (times := times_of(column)) is not None:
-            is_owned = any(_is_fixed(times.times, owner.texts) for owner in owners)
-            # Days that count from any day on are neither earlier nor later than others.
-            is_dated = times.time_format != DAYS
-            found.append(((likely, column.gaps == 0, not is_owned, is_dated), times))
+            known.append((column, times))
+    found, of_one_go = [], []
+    for column, times in known:
+        of = [owner.texts for owner in owners if _is_fixed(times.times, owner.texts)]
+        if of and all(map(_come_in_one_go, of)):
+            of_one_go.append(times)
+        # Where customers have one order each, its date is as fixed as a birthday, which is long before it.
+        is_old = bool(of) and any(_comes_late(other.times - times.times) for _, other in known)
+        # Days that count from any day on are neither earlier nor later than others.
+        is_dated = times.time_format != DAYS
+        found.append(((_is_named(column), column.gaps == 0, not of, not is_old, is_dated), times))
     unnamed: list[Times] = []
     if all(times.are_days for _, times in found):
         unnamed = [times for column in events.columns.values() if (times := unnamed_times(column, taken))]
@@ -49,8 +58,10 @@ def find_times(events: Look, taken: set[str]) -> list[Times]:
     best = found[0][0]
     days = [times.times for kind, times in found if kind == best]
     # If the named columns hold only days, unnamed numbers that fall on these days are the exact times.
-    found += [(best, each) for each in unnamed if any(_fall_on(each.times, known) for known in days)]
+    found += [(best, each) for each in unnamed if any(_fall_on(each.times, day) for day in days)]
     first = _earliest([times for kind, times in found if kind == best])
+    soon = [each.column for each in of_one_go if _comes_soon(first.times - each.times)]
+    first = replace(first, rivals=(*first.rivals, *(name for name in soon if name != first.column)))
     return [first, *(times for _, times in found if times.column != first.column)]
 
 
@@ -60,6 +71,10 @@ def unnamed_times(column: Column, taken: set[str]) -> Times | None:
         return None
     times = times_of(column) if column.distinct > _SEVERAL else None
     return times if times is not None and times.time_format in UNIX_UNITS else None
+
+
+def _is_named(column: Column) -> bool:
+    return column.is_time or speaks_of(column.name, "time")
 
 
 def _is_of_device(name: str) -> bool:
@@ -118,3 +133,18 @@ def _is_fixed(times: pd.Series, of: pd.Series) -> bool:
     first = times.loc[of.index].groupby(of).transform("first")
     again = of.duplicated()
     return bool(again.any() and (times.loc[of.index] == first)[again].mean() > 1 - _TIED)
+
+
+def _come_in_one_go(owners: pd.Series) -> bool:
+    """Tell whether rows of the same owner mostly stand together, so that they may be of one order."""
+    again = owners.duplicated()
+    return bool((owners == owners.shift())[again].mean() > _IN_ONE_GO)
+
+
+def _comes_soon(later: pd.Series) -> bool:
+    known = later.dropna()
+    return bool(((known >= pd.Timedelta(0)) & (known <= _SOON)).mean() > 1 - _TIED)
+
+
+def _comes_late(later: pd.Series) -> bool:
+    return bool((later.dropna() > _SOON).mean() > 1 - _TIED)

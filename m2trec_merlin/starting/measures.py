@@ -18,7 +18,7 @@ def holds_amounts(column: Column) -> bool:
     """Tell whether a column holds amounts: under a name that speaks of them, or with fractions."""
     numbers = numbers_of(column)
     has_fractions = numbers is not None and bool((numbers % 1).any())
-    if speaks_of(column.name, "quantity"):
+    if speaks_of(column.name, "quantity", "sum"):
         return has_fractions or not speaks_of(column.name, "code")  # as a StockCode is one
     # Google Analytics calls users by two numbers with a point between them, and shops write 100.123, too.
     return has_fractions and not speaks_of(column.name, "code", "user")

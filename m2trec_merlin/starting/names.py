@@ -13,6 +13,7 @@ _WORDS = {
     "venue": "store shop(?!p) branch outlet register terminal kasse filiale markt(?![a-z])",
     "time": "time date(?!i) day when created clicked ts(?![a-z]) tst(?![a-z])"
     " at(?![a-z]) epoch unix ~stamp ~zeit ~datum erdat budat bldat",
+    "span": "to(?![a-z]) per(?![a-z]) until since on(?![a-z]) lead(?![a-z]) delay duration",
     "hour": "hour(?![ls]) hr(?![a-z]) time.?of.?day ^time$ ^zeit$ ~stunde(?!n) ~uhrzeit ~tageszeit erzet",
     "place": "pos(?![a-z]) position seq step rank index idx sort order number nr(?![a-z]) event"
     " reihen schritt",
@@ -20,9 +21,9 @@ _WORDS = {
     "opinion": "rating rate(?![a-z]) stars overall score like vote",
     "item": "item product sku stock.?code article asin isbn movie track song book artikel produkt",
     "quantity": "cost msrp weight height width leng depth size volume rating score stock(?!.?code) qty amount"
-    " count(?!r) num(?=[^a-z]+[a-z]) reviews discount margin total value sum(?![a-z]) age(?![a-z]) year pages"
-    " duration minutes breite tiefe jahr ~price ~preis ~wert ~betrag ~summe(?!r) ~gewicht ~menge ~anzahl"
-    " ~quantity",
+    " count(?!r) num(?=[^a-z]+[a-z]) reviews discount margin age(?![a-z]) year pages duration minutes breite"
+    " tiefe jahr ~price ~preis ~gewicht ~menge ~anzahl ~quantity",
+    "sum": "total value sum(?![a-z]) ~wert ~betrag ~summe(?!r)",
     "category": "categor subcat subclass cat(?![a-z]) cats(?![a-z]) depart dept aisle class group genre"
     " section level type segment family ~kategorie ~abteilung ~gruppe",
     "code": "id(?![a-z]) no(?![a-z]) nr(?![a-z]) code key(?![a-z]) isbn asin sku ean(?![a-z]) gtin"

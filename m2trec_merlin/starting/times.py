@@ -123,20 +123,28 @@ def times_of(column: Column) -> Times | None:
 
 def apart_from(days: Times, columns: Iterable[Column]) -> str:
     """Return a doubt if another column holds the times of day for a column of days; else ""."""
-    for column in columns if days.are_days else ():
-        if _holds_clocks(column):
-            return (
-                f"'{column.name}' holds times of day, and '{days.column}' days: write both into one column, "
-                "such as 2024-03-01 10:30:00, or events of a day are in no order"
-            )
-    return ""
+    found = [column.name for column in columns if _holds_clocks(column)] if days.are_days else []
+    # An order's hour goes with its date, and not that of the delivery.
+    named = [name for name in found if _first_word(name) == _first_word(days.column)] or found
+    if not named:
+        return ""
+    return (
+        f"'{named[0]}' holds times of day, and '{days.column}' days: write both into one column, "
+        "such as 2024-03-01 10:30:00, or events of a day are in no order"
+    )
+
+
+def _first_word(name: str) -> str:
+    return re.split(r"[\W_]|(?<=[a-z])(?=[A-Z])", name)[0].lower()
 
 
 def _holds_clocks(column: Column) -> bool:
     """Tell whether a column holds times of day: with colons, or in digits under a name of such."""
     if column.share(_CLOCK) >= 1 - _DAMAGED and len(column.texts):
         return True
-    if not speaks_of(column.name, "hour", "time") or column.distinct <= _YES_OR_NO:
+    if not speaks_of(column.name, "hour", "time") or speaks_of(column.name, "span"):
+        return False
+    if column.distinct <= _YES_OR_NO:
         return False
     # Whole numbers in a column with gaps are written as 12.0.
     texts = column.texts.str.removesuffix(".0")

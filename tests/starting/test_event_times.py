@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,24 @@ def test_times_that_are_there_twice_are_no_rivals(look: LookAt) -> None:
     lines = _orders("s", "s", at_once=False)
     _, order = understood(look, lines.assign(shipped_at=lines["created_at"]))
     assert "too" not in order.reason
+
+
+@pytest.mark.parametrize("again", [0, 40])
+def test_the_date_of_the_only_order_of_a_customer_is_named(look: LookAt, again: int) -> None:
+    lines = _orders("D", "D", at_once=False)
+    customers = lines["order"].str.replace("o", "c")
+    customers[:again] = customers[3 * again : 4 * again].to_numpy()
+    _, order = understood(look, lines.assign(customer=customers))
+    named = {order.column, *re.findall("'([a-z_]+)' could be", order.reason)}
+    assert named == {"created_at", "shipped_at"}
+
+
+def test_the_birthday_of_a_customer_is_not_named(look: LookAt) -> None:
+    lines = _orders("s", "s", at_once=False).drop(columns="shipped_at")
+    customers = lines["order"].str.replace("o", "c")
+    birthdays = pd.Timestamp("1980-01-01") + pd.to_timedelta(customers.str[1:].astype(int), "D")
+    _, order = understood(look, lines.assign(customer=customers, birth_date=birthdays))
+    assert order.column == "created_at" and "birth_date" not in order.reason
 
 
 @pytest.mark.parametrize("coarse", ["D", "h", "W", "M"], ids=["day", "hour", "week", "month"])

@@ -216,6 +216,8 @@ MINUTES = [n * 7 % 24 * 100 + n * 11 % 60 for n in range(400)]
         ("watch_time", range(400), False),
         ("prep_time", [n % 60 for n in range(400)], False),
         ("quantity", HOURS, False),
+        ("time_to_ship_hr", HOURS, False),
+        ("time_on_page", MINUTES, False),
         ("hour", [None] * 400, False),
     ],
 )
@@ -224,6 +226,14 @@ def test_times_of_day_in_digits_beside_days_are_told(name: str, values: list[Any
     assert days is not None
     told = apart_from(days, [Column(name, pd.Series(values))])
     assert told.startswith(f"'{name}' holds times of day, and 'day' days: ") if are_clocks else told == ""
+
+
+def test_the_hour_of_the_same_event_goes_with_its_date() -> None:
+    days = times_of(Column("order_date", pd.Series([f"2024-03-0{n % 9 + 1}" for n in range(400)])))
+    assert days is not None
+    hours = [Column(name, pd.Series(HOURS)) for name in ("delivery_hour", "orderHour")]
+    assert apart_from(days, hours).startswith("'orderHour' holds times of day")
+    assert apart_from(days, hours[:1]).startswith("'delivery_hour' holds times of day")
 
 
 @pytest.mark.parametrize(
