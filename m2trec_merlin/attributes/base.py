@@ -306,7 +306,7 @@ def _are(values: pd.Series, is_one: Callable[[object], bool]) -> np.ndarray:
 
 def quoted_lists(values: pd.Series) -> np.ndarray:
     """Tell which texts are certainly lists as programs write them, such as "['new', 'hot']"."""
-    return _match(values, _QUOTED_LIST)
+    return next(_matches(values, _QUOTED_LIST))
 
 
 def written_lists(values: pd.Series) -> np.ndarray:
@@ -314,14 +314,17 @@ def written_lists(values: pd.Series) -> np.ndarray:
 
     '[new, hot]' may be a name, so it counts only if all of several values look like this.
     """
-    quoted, bracketed, several = (_match(values, each) for each in (_QUOTED_LIST, _BRACKETS, _SEVERAL))
+    quoted, bracketed, several = _matches(values, _QUOTED_LIST, _BRACKETS, _SEVERAL)
     is_column_of_lists = len(values) > 1 and (quoted | bracketed).all() and (quoted | several).any()
     return np.ones(len(values), dtype=bool) if is_column_of_lists else quoted
 
 
-def _match(values: pd.Series, pattern: str) -> np.ndarray:
-    """Match texts; skip columns that hold anything else."""
-    if values.dtype != object or pd.api.types.infer_dtype(values, skipna=False) != "string":
-        return np.zeros(len(values), dtype=bool)
-    found: np.ndarray = pc.match_substring_regex(to_arrow(values), pattern).to_numpy(zero_copy_only=False)
-    return found
+def _matches(values: pd.Series, *patterns: str) -> Iterator[np.ndarray]:
+    """Yield for each pattern which texts match it, bool; none in columns that hold anything but texts."""
+    are_texts = values.dtype == object and pd.api.types.infer_dtype(values, skipna=False) == "string"
+    texts = to_arrow(values) if are_texts else None
+    for pattern in patterns:
+        if texts is None:
+            yield np.zeros(len(values), dtype=bool)
+        else:
+            yield pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
