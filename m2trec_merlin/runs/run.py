@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -100,10 +99,8 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tabl
         verbs[CHOSEN] = "tune"
     before = {name: step_of(run, earlier, config, names_tables) for name, earlier in verbs.items()}
     wanted = {} if config is None else definition.settings(config)
-    step = Step(verb, definition.folder(run), wanted, before)
-    if config is None or not names_tables:
-        return step
-    return replace(step, find_places=partial(definition.places, config))
+    find_places = dict if config is None or not names_tables else partial(definition.places, config)
+    return Step(verb, definition.folder(run), wanted, before, find_places)
 
 
 def _shown(value: Any) -> str:
