@@ -95,9 +95,7 @@ def _decode(head: bytes, encoding: str) -> str:
 def _encoding(file: Path, head: bytes) -> str | None:
     if wide := wide_encoding_of(head):
         return wide
-    watch = Utf8Watch()
-    for block in _blocks(file):
-        watch.add(block)
+    watch = Utf8Watch.over(_blocks(file))
     if watch.sees_ascii:
         return None
     if watch.is_likely:

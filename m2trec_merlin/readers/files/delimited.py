@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -156,11 +157,8 @@ class DelimitedFile:
         return "save it as UTF-8" + (f", or name its own encoding, such as {hint}" if hint else "")
 
     def _is_likely_utf8(self) -> bool:
-        watch = Utf8Watch()
         with open_bytes(self.path) as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                watch.add(chunk)
-        return watch.is_likely
+            return Utf8Watch.over(iter(partial(file.read, _CHUNK_BYTES), b"")).is_likely
 
     def _first_row(self, text: str) -> list[str]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +109,14 @@ class Utf8Watch:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
         self._letters = self._wrong = 0
+
+    @classmethod
+    def over(cls, blocks: Iterable[bytes]) -> Utf8Watch:
+        """Return what is to be told of a whole text, given its parts."""
+        watch = cls()
+        for block in blocks:
+            watch.add(block)
+        return watch
 
     def add(self, chunk: bytes) -> None:
         """Add a part of the text."""
