@@ -85,7 +85,7 @@ class LiveVersions(Generic[T]):
             return self._get(name)
         except (ArtifactError, ValueError, OSError) as error:
             why = str(error).replace(f"{self._folder}/", "")
-            raise ServerError(f"version {number_of(name)} of the catalogue cannot be read: {why}") from None
+            raise ServerError(_unreadable(number_of(name), why)) from None
 
     def _get(self, name: str) -> T:
         if name == EXPORTED_CATALOGUE:
@@ -150,7 +150,7 @@ class LiveVersions(Generic[T]):
                 self._note_if_of_another_export(self._folder / number)
             self._get(name)
         except (ArtifactError, ValueError, OSError) as error:
-            raise ArtifactError(f"version {number} of the catalogue cannot be read: {error}") from None
+            raise ArtifactError(_unreadable(number, error)) from None
         self.current, self._told, self._tried_again = name, "", math.inf
         self._of_another_export = None
 
@@ -168,6 +168,10 @@ class LiveVersions(Generic[T]):
             if why != self._told:
                 tell(why)
             self._told = why
+
+
+def _unreadable(number: str, why: object) -> str:
+    return f"version {number} of the catalogue cannot be read: {why}"
 
 
 def _state(path: Path) -> object:
