@@ -32,13 +32,9 @@ def find_times(events: Look, taken: set[str]) -> list[Times]:
     A time that is always the same for a user or an item, such as a birthday, is hardly the time of an event.
     """
     owners = [c for n, c in events.columns.items() if not c.is_list and (n in taken or names_users(c))]
-    known: list[tuple[Column, Times]] = []
-    for column in events.columns.values():
-        # Ids may look like counts since 1970, so numbers need a name that hints at time.
-        if column.name in taken or (column.numbers is not None and not _is_named(column)):
-            continue
-        if (times := times_of(column)) is not None:
-            known.append((column, times))
+    # Ids may look like counts since 1970, so numbers need a name that hints at time.
+    columns = [c for n, c in events.columns.items() if n not in taken and (c.numbers is None or _is_named(c))]
+    known = [(column, times) for column in columns if (times := times_of(column)) is not None]
     found, of_one_go = [], []
     for column, times in known:
         of = [owner.texts for owner in owners if _is_fixed(times.times, owner.texts)]
@@ -142,9 +138,10 @@ def _come_in_one_go(owners: pd.Series) -> bool:
 
 
 def _comes_soon(later: pd.Series) -> bool:
-    known = later.dropna()
-    return bool(((known >= pd.Timedelta(0)) & (known <= _SOON)).mean() > 1 - _TIED)
+    """Tell whether nearly all of these delays are short, or none."""
+    return bool(later.dropna().between(pd.Timedelta(0), _SOON).mean() > 1 - _TIED)
 
 
 def _comes_late(later: pd.Series) -> bool:
+    """Tell whether nearly all of these delays are long."""
     return bool((later.dropna() > _SOON).mean() > 1 - _TIED)
