@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from m2trec_merlin.preprocessing.workers import Workers
 
 #: Version of the files' format: raised when earlier files no longer fit the code.
-FORMAT = 3
+FORMAT = 4
 #: The manifest's name for the earlier result that this one started from.
 START = "start"
 
