@@ -80,12 +80,12 @@ def numbers(column: Column) -> ChosenKind | None:
     return ChosenKind(column, "numeric", reason, settings, unsure)
 
 
-def with_decimal_commas(column: Column) -> np.ndarray | None:
+def with_decimal_commas(column: Column) -> pd.Series | None:
     """Parse numbers such as 1.234,50; None if a text is no number, or commas may separate thousands."""
     if not column.texts.str.contains(",").any() or column.share(rf"-?\d+|{_PARTED}") == 1:
         return None
     found = _by_decimal_commas(column)
-    return None if found.isna().any() else found.to_numpy()
+    return None if found.isna().any() else found
 
 
 def _by_decimal_commas(column: Column) -> pd.Series:

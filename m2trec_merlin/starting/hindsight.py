@@ -29,9 +29,7 @@ def counts_of_events(choices: Iterable[ChosenKind], described: Column, clicked: 
         numbers = choice.column.numbers if choice.kind is not None else None
         if numbers is None:
             continue
-        known = pd.DataFrame(
-            {"value": pd.Series(numbers, choice.column.texts.index), "events": events}
-        ).dropna()
+        known = pd.DataFrame({"value": numbers, "events": events}).dropna()
         both = known.rank()
         # The correlation may be negative, as the lowest rank of sales is the best.
         alike = both["value"].corr(both["events"]) if both.nunique().min() > 2 else 0.0

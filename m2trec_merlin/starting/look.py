@@ -86,17 +86,17 @@ class Column:
         return self.distinct > 1 and self.distinct >= 0.98 * len(self.texts)
 
     @cached_property
-    def numbers(self) -> np.ndarray | None:
+    def numbers(self) -> pd.Series | None:
         """The known values as float64; None if any is no finite number, or is a code such as 007."""
         if self.is_list or self.is_time or self.texts.empty:
             return None
-        found = pd.to_numeric(self.texts, errors="coerce").to_numpy(np.float64)
+        found = pd.to_numeric(self.texts, errors="coerce").astype(np.float64)
         if not np.isfinite(found).all() or pd.api.types.is_bool_dtype(self.values):
             return None
         return None if self.texts.str.fullmatch(_LEADING_ZERO).any() else found
 
     @property
-    def whole_numbers(self) -> np.ndarray | None:
+    def whole_numbers(self) -> pd.Series | None:
         """The numbers, if all are whole; else None."""
         return None if self.numbers is None or (self.numbers % 1).any() else self.numbers
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+import pandas as pd
 
 from m2trec_merlin.starting.amounts import with_decimal_commas
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 
 
-def numbers_of(column: Column) -> np.ndarray | None:
+def numbers_of(column: Column) -> pd.Series | None:
     """Return the known values as float64, by a decimal point or else by a decimal comma; None for texts."""
     return with_decimal_commas(column) if column.numbers is None else column.numbers
 

@@ -59,7 +59,7 @@ def rise(column: Column, groups: pd.Series, times: Times) -> bool:
 
 
 def _places(column: Column, groups: pd.Series, times: Times | None) -> pd.DataFrame:
-    table = pd.DataFrame({"group": groups, "place": pd.Series(column.whole_numbers, column.texts.index)})
+    table = pd.DataFrame({"group": groups, "place": column.whole_numbers})
     if times is not None:
         table["time"] = times.times
     return table.dropna()

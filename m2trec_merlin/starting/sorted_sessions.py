@@ -65,6 +65,5 @@ def _events(order: Order, events: Look, ids: ItemIds, grouping: Grouping) -> pd.
 
 def _values(column: Column) -> pd.Series:
     """Return the values of a column, as numbers if they are."""
-    if column.numbers is None:
-        return column.texts.reindex(column.values.index)
-    return pd.Series(column.numbers, column.texts.index).reindex(column.values.index)
+    known = column.texts if column.numbers is None else column.numbers
+    return known.reindex(column.values.index)

@@ -202,13 +202,13 @@ def _unix_unit(column: Column) -> str | None:
     return next((unit for unit in units if column.numbers.min() * UNIX_UNITS[unit] <= begun), None)
 
 
-def _units(numbers: np.ndarray) -> list[str]:
+def _units(numbers: pd.Series) -> list[str]:
     """Return the units of Unix time such that each number is a time in one of them; else an empty list."""
     found = [(unit, are_times) for unit, are_times in _in_units(numbers) if are_times.any()]
     return [unit for unit, _ in found] if np.sum([are for _, are in found], axis=0).all() else []
 
 
-def _in_units(numbers: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _in_units(numbers: pd.Series) -> Iterator[tuple[str, pd.Series]]:
     """Yield each unit of Unix time, and a mask of the numbers that are times in it."""
     for number, unit in enumerate(UNIX_UNITS):
         scale = 1000.0**number
