@@ -36,6 +36,7 @@ from m2trec_merlin.baselines.content_knn import ContentKnn
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.evaluation.ranking import block_size
 from m2trec_merlin.evaluation.slices import cold_target
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
@@ -59,9 +60,6 @@ ALLOWED_LOSS = 0.02
 
 #: Number of prefixes of each split that every boost is tried on.
 CURVE_PREFIXES = 5_000
-
-#: Number of prefixes whose scores are held at a time.
-CURVE_BLOCK = 500
 
 
 def options(parser: Parser) -> None:
@@ -164,7 +162,8 @@ class ColdBench:
         items = {WITHOUT_HISTORY: self.catalogue.train_counts == 0, LISTED_NEW: self.drawn}[boosted]
         for name, prefixes in parts.items():
             found: dict[float, list[Score]] = {}
-            for block in prefixes.blocks(CURVE_BLOCK):
+            # Blocks that are measured as a whole, so that each is scored once for all boosts.
+            for block in prefixes.blocks(block_size(EvaluationConfig(), self.catalogue)):
                 scores = scorer.score(block)
                 for boost in BOOSTS:
                     score = self.score(Boosted(scores, items, boost), split, name, block)

@@ -81,7 +81,7 @@ def training_need(run: Run) -> int:
 
     from m2trec_merlin.catalogue import Catalogue
     from m2trec_merlin.data.session_length import LONGEST_SESSION
-    from m2trec_merlin.evaluation.ranking import MAX_BLOCK_SCORES
+    from m2trec_merlin.evaluation.ranking import block_size
     from m2trec_merlin.model.m2trec import build_model
     from m2trec_merlin.sessions import event_fields, session_files
 
@@ -91,7 +91,7 @@ def training_need(run: Run) -> int:
     with torch.device("meta"):
         model = build_model(run.config, catalogue, longest, events=events)
     rows = catalogue.n_rows
-    scores = min(run.config.evaluation.block_prefixes * rows, MAX_BLOCK_SCORES)
+    scores = rows * block_size(run.config.evaluation, catalogue)
     vectors = rows * (model.item_encoder.width + model.session_encoder.width)
     return (
         IMPORTED

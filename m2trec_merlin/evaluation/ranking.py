@@ -78,7 +78,7 @@ def evaluate(
     ranks: list[ItemRanks] = []
     category_ranks: dict[str, list[np.ndarray]] = {}
     done, started = 0, time.perf_counter()
-    for block in prefixes.blocks(max(1, min(config.block_prefixes, MAX_BLOCK_SCORES // catalogue.n_rows))):
+    for block in prefixes.blocks(block_size(config, catalogue)):
         if items is not None:
             scores = _checked(items, block, catalogue)
             leave_out(scores, block, candidates, config.exclude_session_items)
@@ -99,6 +99,11 @@ def evaluate(
         categories={name: np.concatenate(parts) for name, parts in category_ranks.items()},
         seconds=time.perf_counter() - started,
     )
+
+
+def block_size(config: EvaluationConfig, catalogue: Catalogue) -> int:
+    """Return the number of prefixes that are scored at a time."""
+    return max(1, min(config.block_prefixes, MAX_BLOCK_SCORES // catalogue.n_rows))
 
 
 def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:

@@ -27,9 +27,11 @@ from experiments.cold import (
 )
 from m2trec_merlin.config import EvaluationConfig, load_config
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.evaluation import ranking
 from m2trec_merlin.sessions import Sessions
 from tests.experiments.test_paper import SHOP
-from tests.worlds.checkerboard import make_catalogue
+from tests.worlds.checkerboard import FunctionScorer, make_catalogue
+from tests.worlds.encoded import tiny_config
 
 
 def test_the_boost_is_the_highest_that_costs_little_on_validation() -> None:
@@ -59,6 +61,18 @@ def test_a_boost_lifts_the_items_it_is_for() -> None:
     assert lifted.score(prefixes).tolist() == [[-np.inf, 1, 3.5, 3]]
     assert lifted.score(prefixes).dtype == np.float32
     assert scores.tolist() == [[-np.inf, 1, 2, 3]], "the same scores are lifted again"
+
+
+def test_a_curve_is_measured_on_catalogues_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scores of three of the five prefixes are as many as may be held at a time."""
+    monkeypatch.setattr(ranking, "MAX_BLOCK_SCORES", 12)
+    bench = object.__new__(ColdBench)
+    bench.config, bench.catalogue = tiny_config(), make_catalogue([3, 2, 1])
+    bench.drawn = np.array([False, False, False, True])
+    bench.all = {"valid": Sessions.from_lists([[1, 2, 3, 1, 2, 3]]).prefixes()}
+    lowest_first = FunctionScorer(lambda prefix: [0.0, -1.0, -2.0, -3.0])
+    curve = bench.curve(lowest_first, "valid", LISTED_NEW)
+    assert [(score.boost, score.n, score.hit) for score in curve] == [(boost, 5, 1.0) for boost in BOOSTS]
 
 
 @pytest.mark.slow
