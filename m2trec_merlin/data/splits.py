@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,8 @@ _HELD_OUT = 2
 SplitChunk = tuple[pd.DataFrame, np.ndarray]
 #: A function that reads all canonical interactions, in chunks of whole sessions.
 ReadChunks = Callable[[], Iterable[pd.DataFrame]]
-
-
-#: A function that divides one chunk; it is called with all chunks in order.
-Divide = Callable[[pd.DataFrame], Iterator[SplitChunk]]
+#: A function that divides all chunks, one after the other.
+Divide = Callable[[Iterable[pd.DataFrame]], Iterator[SplitChunk]]
 #: A function from the first events of sessions to the splits of these, int8 [S].
 Assign = Callable[[pd.DataFrame], np.ndarray]
 
@@ -57,30 +56,29 @@ class SplitInteractions:
 
     def __init__(self, read_chunks: ReadChunks, config: SplitConfig, shortest: int = 2) -> None:
         self._read_chunks = read_chunks
-        self._begin = SPLITTERS[type(config)](config, read_chunks, shortest)
+        self._divide = SPLITTERS[type(config)](config, read_chunks, shortest)
 
     def __iter__(self) -> Iterator[SplitChunk]:
-        divide = self._begin()
-        for chunk in self._read_chunks():
-            yield from divide(chunk)
+        return self._divide(self._read_chunks())
 
 
 def _of_whole_sessions(assign: Assign) -> Divide:
-    def divide(chunk: pd.DataFrame) -> Iterator[SplitChunk]:
-        yield chunk, assign(_first_events(chunk))[_session_numbers(chunk)]
+    def divide(chunks: Iterable[pd.DataFrame]) -> Iterator[SplitChunk]:
+        for chunk in chunks:
+            yield chunk, assign(_first_events(chunk))[_session_numbers(chunk)]
 
     return divide
 
 
-def _by_hash(config: SplitByHash, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
-    return lambda: _of_whole_sessions(lambda sessions: split_by_hash(sessions[SESSION_ID], config))
+def _by_hash(config: SplitByHash, read_chunks: ReadChunks, shortest: int) -> Divide:
+    return _of_whole_sessions(lambda sessions: split_by_hash(sessions[SESSION_ID], config))
 
 
-def _by_modulus(config: SplitByModulus, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
-    return lambda: _of_whole_sessions(lambda sessions: split_by_modulus(sessions[SESSION_ID], config))
+def _by_modulus(config: SplitByModulus, read_chunks: ReadChunks, shortest: int) -> Divide:
+    return _of_whole_sessions(lambda sessions: split_by_modulus(sessions[SESSION_ID], config))
 
 
-def _by_time(config: SplitByTime, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
+def _by_time(config: SplitByTime, read_chunks: ReadChunks, shortest: int) -> Divide:
     """Read all interactions once before splitting, keeping 8 bytes per session in a temporary file."""
     valid_from, test_from = time_cuts(
         (_first_events(chunk)[TIMESTAMP].to_numpy() for chunk in read_chunks()), config
@@ -90,40 +88,37 @@ def _by_time(config: SplitByTime, read_chunks: ReadChunks, shortest: int) -> Cal
         starts = sessions[TIMESTAMP].to_numpy()
         return _choose(test=starts >= test_from, valid=starts >= valid_from)
 
-    return lambda: _of_whole_sessions(assign)
+    return _of_whole_sessions(assign)
 
 
-def _by_column(config: SplitByColumn, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
+def _by_column(config: SplitByColumn, read_chunks: ReadChunks, shortest: int) -> Divide:
     """Count the training sessions before splitting, as the last ones may be used for validation."""
     named: Counter[object] = Counter()
     for chunk in read_chunks():
         named.update(_first_events(chunk)[SPLIT])
     kept = named["train"] - (0 if named["valid"] else round(named["train"] * config.valid_share_of_train))
 
-    def begin() -> Divide:
+    def divide(chunks: Iterable[pd.DataFrame]) -> Iterator[SplitChunk]:
         before = 0
-
-        def assign(sessions: pd.DataFrame) -> np.ndarray:
-            nonlocal before
-            named = sessions[SPLIT].to_numpy(object)
+        for chunk in chunks:
+            named = _first_events(chunk)[SPLIT].to_numpy(object)
             # Training sessions are numbered in the order of the source, across chunks.
             number = before + np.cumsum(named == "train")
             before += int((named == "train").sum())
             late = (named == "train") & (number > kept)
-            return _choose(test=named == "test", valid=(named == "valid") | late)
+            splits = _choose(test=named == "test", valid=(named == "valid") | late)
+            yield chunk, splits[_session_numbers(chunk)]
 
-        return _of_whole_sessions(assign)
-
-    return begin
-
-
-def _by_events(config: LeaveOneOut, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
-    return lambda: lambda chunk: leave_one_out(chunk, shortest)
+    return divide
 
 
-#: Functions that prepare a split, by the class of its settings. The result is called at the beginning of each
-#: pass over the interactions.
-SPLITTERS: dict[type[Split], Callable[[Any, ReadChunks, int], Callable[[], Divide]]] = {
+def _by_events(config: LeaveOneOut, read_chunks: ReadChunks, shortest: int) -> Divide:
+    return lambda chunks: chain.from_iterable(leave_one_out(chunk, shortest) for chunk in chunks)
+
+
+#: Functions that prepare a split, by the class of its settings. The result divides each pass over the
+#: interactions.
+SPLITTERS: dict[type[Split], Callable[[Any, ReadChunks, int], Divide]] = {
     SplitByColumn: _by_column,
     SplitByTime: _by_time,
     SplitByHash: _by_hash,
