@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -93,43 +93,18 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     named = [c for c in groups if speaks_of(c.name, "session")]
     named = [c for c in named if not _counts_within(c, users, named, times, events.first)]
     again = {c.name: other for c in named if (other := _begins_again_in(c, users, events.first))}
-    sessions = [c for c in named if c.name not in again]
-    if sessions:
+    if sessions := [c for c in named if c.name not in again]:
         most = max(c.distinct for c in sessions)
         # Prefer many values: the city or channel of a session has few.
         chosen = max(
             sessions, key=lambda c: ("sess" in c.name.lower() and c.distinct > most / 10, c.distinct)
         )
-        reason = f"{_sizes(chosen)}, and is called like a session"
-        over_days = _over_days(chosen, times[0], events.first) if times else 0.0
-        unsure = over_days > _OVER_DAYS
-        if unsure:
-            reason += (
-                f"; {percent(over_days)} of sessions of two and more have events half a day apart: if "
-                f"'{chosen.name}' begins again each day, write the day and it into one column"
-            )
-        alone = _alone(chosen, events.first)
-        if users and alone > _MANY_ALONE:
-            unsure = True
-            user = max(users, key=lambda c: c.distinct).name
-            reason += (
-                f"; {percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
-            )
-        venues = [
-            c for n, c in events.columns.items() if n not in taken and speaks_of(n, "venue") and not c.is_list
-        ]
-        venues = [c for c in venues if c is not chosen and not _is_of_items(c, items, events.first)]
-        if venue := _begins_again_in(chosen, venues, events.first):
-            reason += f"; {_write_both(chosen.name, venue)}"
-            unsure = True
-        for each in users:
-            if (share := _share_of_several(chosen, each, events.first)) > _SHARED:
-                reason += f"; {percent(share)} of events are in sessions of several '{each.name}': "
-                reason += f"if '{chosen.name}' begins again with each, write both into one column"
-                unsure = True
-        if many := _of_many(chosen, events.first):
-            reason, unsure = reason + many, True
-        return Grouping(chosen.name, None, reason, unsure)
+        others = [c for n, c in events.columns.items() if n not in taken and c is not chosen]
+        venues = [c for c in others if speaks_of(c.name, "venue") and not c.is_list]
+        venues = [c for c in venues if not _is_of_items(c, items, events.first)]
+        doubts = [*_doubts(chosen, users, venues, times, events.first)]
+        reason = _joined(f"{_sizes(chosen)}, and is called like a session", doubts)
+        return Grouping(chosen.name, None, reason, unsure=bool(doubts))
     if users:
         grouping = _cut(max(users, key=lambda c: c.distinct), times, events.first)
         for name, other in again.items():
@@ -145,8 +120,37 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     chosen = max(groups, key=lambda c: (_side_by_side(c, events.first) > 0.3, c.distinct))
     if times and _longest(chosen, times[0], events.first) > pd.Timedelta("1 day"):
         return _cut(chosen, times, events.first)
-    reason = f"{_sizes(chosen)}; no column is called like a session{_of_many(chosen, events.first)}"
-    return Grouping(chosen.name, None, reason, unsure=True)
+    reason = f"{_sizes(chosen)}; no column is called like a session"
+    return Grouping(chosen.name, None, _joined(reason, _of_many(chosen, events.first)), unsure=True)
+
+
+def _doubts(
+    sessions: Column, users: list[Column], venues: list[Column], times: list[Times], first: int
+) -> Iterator[str]:
+    """Yield what speaks against a column of sessions."""
+    over_days = _over_days(sessions, times[0], first) if times else 0.0
+    if over_days > _OVER_DAYS:
+        yield (
+            f"{percent(over_days)} of sessions of two and more have events half a day apart: if "
+            f"'{sessions.name}' begins again each day, write the day and it into one column"
+        )
+    alone = _alone(sessions, first)
+    if users and alone > _MANY_ALONE:
+        user = max(users, key=lambda c: c.distinct).name
+        yield f"{percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
+    if venue := _begins_again_in(sessions, venues, first):
+        yield _write_both(sessions.name, venue)
+    for each in users:
+        if (share := _share_of_several(sessions, each, first)) > _SHARED:
+            yield (
+                f"{percent(share)} of events are in sessions of several '{each.name}': if '{sessions.name}' "
+                "begins again with each, write both into one column"
+            )
+    yield from _of_many(sessions, first)
+
+
+def _joined(reason: str, doubts: Iterable[str]) -> str:
+    return "; ".join([reason, *doubts])
 
 
 def _counts_within(
@@ -251,23 +255,20 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
         if share >= _ENOUGH:
             company = f"{percent(share)} of events are in sessions of two and more"
             reason = f"no column names sessions; cut where more than {gap} pass, {company}"
-            reason += f", {sizes[sizes > 1].mean():.1f} on average{_of_many(user, first)}"
-            return Grouping(user.name, gap, reason, unsure=True)
-    reason = (
-        f"{_sizes(user)}; {_WHOLE}, as even pauses of {gaps[-1]} are common; {_LAST}{_of_many(user, first)}"
-    )
-    return Grouping(user.name, None, reason, unsure=True)
+            reason += f", {sizes[sizes > 1].mean():.1f} on average"
+            return Grouping(user.name, gap, _joined(reason, _of_many(user, first)), unsure=True)
+    reason = f"{_sizes(user)}; {_WHOLE}, as even pauses of {gaps[-1]} are common; {_LAST}"
+    return Grouping(user.name, None, _joined(reason, _of_many(user, first)), unsure=True)
 
 
-def _of_many(column: Column, first: int) -> str:
-    """Return remarks about a value that may stand for many users, and about missing values; else ""."""
-    values, told = column.values.iloc[:first], ""
+def _of_many(column: Column, first: int) -> Iterator[str]:
+    """Yield a doubt about a value that may stand for many users, and one about missing values."""
+    values = column.values.iloc[:first]
     counts = values.value_counts()
     if len(counts) and may_be_many(counts.iloc[0], counts.sum(), len(counts)):
-        told += f"; {percent(counts.iloc[0] / counts.sum())} of events are of {counts.index[0]!r}: if guests "
-        told += "share it, leave these out, or give each guest another"
-    if missing := int(values.isna().sum()):
-        told += (
-            f"; {missing:,} events have none, which the data step refuses: leave these out, or give them one"
+        yield (
+            f"{percent(counts.iloc[0] / counts.sum())} of events are of {counts.index[0]!r}: if guests share "
+            "it, leave these out, or give each guest another"
         )
-    return told
+    if missing := int(values.isna().sum()):
+        yield f"{missing:,} events have none, which the data step refuses: leave these out, or give them one"
