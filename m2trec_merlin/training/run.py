@@ -125,8 +125,8 @@ def _train(
     finally:
         trainer.monitor.close()
     if processes.is_first:
-        if not start.drawn and _peaked_early(state, config.training):
-            progress.say(_early_peak(state.best_epoch, config.training.epochs))
+        if not start.drawn and (peak := _early_peak(state, config.training)):
+            progress.say(peak)
         replaced = _training_of(step) or training
         hardware = {"device": str(device), "precision": precision, "processes": processes.count}
         facts = {**hardware, **start.facts, "seconds": round(time.perf_counter() - started, 1)}
@@ -147,7 +147,7 @@ def _trainer(
     processes: Processes,
     recorded: Sequence[Recording],
 ) -> Trainer:
-    """Build the trainer, as configured."""
+    """Build the trainer, as configured; all processes but the first have a silent progress."""
     config, settings, model = run.config, run.config.training, start.model
     # By the number of all sessions, even if only some are drawn: a model continues with its batch size.
     batch_size = settings.batch_of(count_sessions(session_files(run.sessions("train"))), processes.count)
@@ -187,9 +187,9 @@ def _trainer(
         processes,
         captured=captured,
         evaluation=config.evaluation,
-        progress=progress if processes.is_first else SILENT,
+        progress=progress,
     )
-    if (rising := warm_up(settings, trainer.total_steps)) < settings.warmup_steps and processes.is_first:
+    if (rising := warm_up(settings, trainer.total_steps)) < settings.warmup_steps:
         progress.say(
             f"the learning rate rises for {rising:,} of {trainer.total_steps:,} steps: "
             f"training.warmup_steps {settings.warmup_steps:,} would leave less than half of them"
@@ -197,13 +197,12 @@ def _trainer(
     return trainer
 
 
-def _peaked_early(state: TrainingState, settings: TrainingConfig) -> bool:
-    """Tell whether validation was best before the end of a schedule that lowers the learning rate."""
+def _early_peak(state: TrainingState, settings: TrainingConfig) -> str:
+    """Say that validation was best before the end of a schedule that lowers the learning rate, if it was."""
+    best, epochs = state.best_epoch, settings.epochs
     comes_down = settings.schedule != "constant" and settings.max_steps is None
-    return comes_down and 0 < state.best_epoch < settings.epochs
-
-
-def _early_peak(best: int, epochs: int) -> str:
+    if not comes_down or not 0 < best < epochs:
+        return ""
     return (
         f"validation was best in epoch {best} of {epochs}, whose weights are kept: with "
         f"training.epochs: {best} the learning rate comes down by then, in less time"
