@@ -74,7 +74,8 @@ class SessionLoader:
         sessions_at_a_time: int | None = None,
     ) -> None:
         files = session_files(directory)
-        counts = np.array([_count_sessions(file) for file in files], dtype=np.int64)
+        marked = tells_targets(files)
+        counts = np.array([_count_sessions(file, marked) for file in files], dtype=np.int64)
         self.n_sessions = int(counts.sum())
         if self.n_sessions < processes.count:
             least = f"fewer than {processes.count}" if self.n_sessions else "no"
@@ -84,13 +85,13 @@ class SessionLoader:
         bound = sessions_at_a_time or (SESSIONS_AT_A_TIME_ON_GPU if on_gpu else SESSIONS_AT_A_TIME)
         n_chunks = min(len(files), -(-self.n_sessions // bound))
         # Files are in order of time; each chunk takes files from the whole period.
-        self.says_more = bool(event_fields(files)) or tells_targets(files)
+        self.says_more = bool(event_fields(files)) or marked
         self._chunks = [
             _Files(files[k::n_chunks], int(counts[k::n_chunks].sum()), self.says_more)
             for k in range(n_chunks)
         ]
         self.batch_size = batch_size
-        self.events_a_batch = batch_size * count_events(files) // max(count_sessions(files), 1)
+        self.events_a_batch = batch_size * count_events(files) // count_sessions(files)
         self.seed = seed
         self.processes = processes
         self._kept: _Chunk | None = None
@@ -215,7 +216,5 @@ def _with_targets(sessions: Sessions) -> Sessions:
     return sessions if sessions.is_target is None else sessions.take(np.unique(sessions.prefixes().session))
 
 
-def _count_sessions(file: Path) -> int:
-    if tells_targets([file]):
-        return len(_with_targets(Sessions.read([file])))
-    return count_sessions([file])
+def _count_sessions(file: Path, marked: bool) -> int:
+    return len(_with_targets(Sessions.read([file]))) if marked else count_sessions([file])
