@@ -114,7 +114,7 @@ class PaperBench:
             "data": {name: value for name, value in preprocessing.items() if name != "attributes"},
             "attributes": [a.model_dump(mode="json") for a in self._attributes_read(cell)],
             "evaluation": self.config.evaluation.model_dump(mode="json", exclude={"baselines"}),
-            "tasks": [task.attribute for task in self.config.model.next_attributes],
+            "tasks": self.config.model.predicted_attributes,
         }
         if cell.trained.kind == "variant":
             config = variant_config(self.config, cell.trained)
@@ -139,5 +139,5 @@ class PaperBench:
         if cell.trained.kind != "variant":
             return [a for a in self.config.attributes if a.layout is not Layout.VECTORS]
         config = variant_config(self.config, cell.trained)
-        tasks = [task.attribute for task in config.model.next_attributes]
-        return [a for a in config.attributes if a.name in {*config.inputs, *tasks}]
+        read = {*config.inputs, *config.model.predicted_attributes}
+        return [a for a in config.attributes if a.name in read]

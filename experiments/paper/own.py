@@ -71,7 +71,7 @@ def run_fitted(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str) -> C
 def _build(cell: Cell, data: Prepared) -> ItemScorer | CategoryScorer:
     if cell.kind == "baseline":
         return build_baseline(cell.model, data.known.as_training_counts(data.catalogue), data.known.sessions)
-    attributes = [task.attribute for task in data.config.model.next_attributes]
+    attributes = data.config.model.predicted_attributes
     if cell.model == "frequent":
         return FrequentCategories(data.known.as_training_counts(data.catalogue), attributes)
     # As in the paper: the categories of the items that the single-task model ranks first.

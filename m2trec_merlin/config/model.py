@@ -107,20 +107,25 @@ class ModelConfig(Section):
             problems.append(f"width {self.width} is not a multiple of session.heads {self.session.heads}")
         if self.min_dim > self.max_dim:
             problems.append(f"min_dim {self.min_dim} is above max_dim {self.max_dim}")
-        tasks = [task.attribute for task in self.next_attributes]
-        for setting, names in (("inputs", self.inputs or []), ("next_attributes", tasks)):
+        predicted = self.predicted_attributes
+        for setting, names in (("inputs", self.inputs or []), ("next_attributes", predicted)):
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 problems.append(f"{setting} names {repeated} more than once")
-        if "item" in tasks:
+        if "item" in predicted:
             problems.append(
                 "next_attributes names 'item', whose task would be called as that of the next item: give the "
                 "attribute another name, and column: item"
             )
         problems += [
             f"next_attributes names '{name}' and '{name}_probabilities', whose answers are called alike"
-            for name in tasks
-            if f"{name}_probabilities" in tasks
+            for name in predicted
+            if f"{name}_probabilities" in predicted
         ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def predicted_attributes(self) -> list[str]:
+        """The names of the attributes of `next_attributes`."""
+        return [task.attribute for task in self.next_attributes]

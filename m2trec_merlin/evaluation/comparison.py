@@ -94,8 +94,7 @@ def _with_baselines(
         except (DataError, MissingDependencyError) as error:
             # A baseline must not fail an evaluation after hours of training.
             progress.say(f"{name} is left out: {'; '.join(error.problems)}")
-    attributes = [task.attribute for task in config.model.next_attributes]
-    if attributes:
+    if attributes := config.model.predicted_attributes:
         everyone.append(FrequentCategories(told, attributes))
         if ours and isinstance(ours[0], ItemScorer):
             places, exclude = max(config.evaluation.ks), config.evaluation.exclude_session_items

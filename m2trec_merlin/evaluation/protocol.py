@@ -105,9 +105,9 @@ def describe_protocol(
 
 def empty_cut_offs(config: Config, catalogue: Catalogue) -> list[str]:
     """List the cut-offs that include all items or values, so that none is a miss."""
-    attributes = [task.attribute for task in config.model.next_attributes]
     counts = [("next item", "items", catalogue.n_rows - 1)]
-    counts += [(f"next {a}", "values", catalogue.attributes[a].field.size - FIRST_VALUE) for a in attributes]
+    for name in config.model.predicted_attributes:
+        counts.append((f"next {name}", "values", catalogue.attributes[name].field.size - FIRST_VALUE))
     found = []
     for what, kind, count in counts:
         if ks := [str(k) for k in sorted(config.evaluation.ks) if k >= count]:

@@ -119,7 +119,7 @@ def of_evaluate(config: Config) -> Settings:
     """Return the settings that the measurements depend on."""
     return {
         "evaluation": config.evaluation.model_dump(mode="json", exclude={"device"}),
-        "categories": [task.attribute for task in config.model.next_attributes],
+        "categories": config.model.predicted_attributes,
         "mixture": config.serving.mixture.model_dump(mode="json"),
         **({"new_item_boost": boost} if (boost := config.serving.new_item_boost) else {}),
         **_titles(config),

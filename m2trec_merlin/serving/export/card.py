@@ -56,7 +56,7 @@ def _identity(run: Run, found: dict[str, Any]) -> Iterator[str]:
     knows = ", ".join(f"{name} ({kinds.get(name, 'an id a training item')})" for name in config.inputs)
     continued = trained.get("settings", {}).get("continued")
     epochs = config.training.epochs if continued is None else continued["epochs"]
-    predicts = ", ".join(["the next item", *(f"its {t.attribute}" for t in config.model.next_attributes)])
+    predicts = ", ".join(["the next item", *(f"its {name}" for name in config.model.predicted_attributes)])
     yield "- A session-based recommender (M2TRec, RecSys 2022): it ranks what may come next."
     yield f"- It knows of an item: {_plain(knows)}. It predicts {_plain(predicts)}."
     if of_events := ", ".join(f"{a.name} ({a.kind})" for a in config.event_attributes):
