@@ -17,6 +17,7 @@ import pandas as pd
 
 from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
+from m2trec_merlin.ids import id_hashes
 from m2trec_merlin.readers.canonical import KnownItems
 from m2trec_merlin.readers.positions import parse_whole_numbers
 from m2trec_merlin.readers.settings import (
@@ -153,8 +154,7 @@ def leave_one_out(events: pd.DataFrame, shortest: int) -> Iterator[SplitChunk]:
 
 def split_by_hash(session_ids: pd.Series, config: SplitByHash) -> np.ndarray:
     """Return the split of each session by a hash of its id as text: the same on any machine, in any order."""
-    hashes = pd.util.hash_array(session_ids.astype(str).to_numpy(object), categorize=False)
-    share = (hashes >> np.uint64(11)).astype(np.float64) / 2.0**53
+    share = (id_hashes(session_ids) >> np.uint64(11)).astype(np.float64) / 2.0**53
     return _choose(test=share < config.test_share, valid=share < config.test_share + config.valid_share)
 
 
