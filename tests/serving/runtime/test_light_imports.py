@@ -31,7 +31,7 @@ from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.reading.parsing import RawSession
 from m2trec_merlin.serving.runtime.reading.sessions import SessionReader
 step = PredictStep(Path(sys.argv[1]), in_background=True)
-version = step._recommender.version
+version = step.recommender.version
 reader = SessionReader(lambda: ("0", RowsOfIds(["sku-0", "sku-1"])), version, None)
 [read] = reader.read([RawSession(["sku-1"])])
 options = check_options('{"filters": {"department": "dairy"}}', version)

@@ -35,13 +35,16 @@ class PredictStep:
         directory: version folder of the step.
         tally: counts of the process, if needed.
         in_background: whether to look for new catalogue versions in a thread.
+
+    Attributes:
+        recommender: the recommender of the exported model.
     """
 
     name = PREDICT
 
     def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = False) -> None:
-        self._recommender = Recommender(directory, in_background)
-        self.model = self._recommender.model
+        self.recommender = Recommender(directory, in_background)
+        self.model = self.recommender.model
         tally = tally or Tally()
         self.tally = StepTally(tally, self.name, self.model)
         self._told = ""
@@ -49,12 +52,7 @@ class PredictStep:
 
     def close(self) -> None:
         """Stop watching the catalogue."""
-        self._recommender.catalogues.close()
-
-    @property
-    def recommender(self) -> Recommender:
-        """The recommender of the exported model."""
-        return self._recommender
+        self.recommender.catalogues.close()
 
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
@@ -68,22 +66,22 @@ class PredictStep:
         return answer_good(requests, self._parse, self.recommend)
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> Request:
-        tensors = session_tensors(inputs, required=tensors_of(self._recommender.version))
-        return receive(tensors, self._recommender.version, self._rows_of)
+        tensors = session_tensors(inputs, required=tensors_of(self.recommender.version))
+        return receive(tensors, self.recommender.version, self._rows_of)
 
     def _rows_of(self, catalogue: str) -> int:
-        return self._recommender.catalogues.get(catalogue).n_rows
+        return self.recommender.catalogues.get(catalogue).n_rows
 
     def _tell_catalogue(self) -> None:
         """Report the catalogue that is in use now, even if there are no requests."""
-        name = self._recommender.catalogues.current
+        name = self.recommender.catalogues.current
         if name != self._told:
-            self._told, catalogue = name, self._recommender.catalogues.get(name)
+            self._told, catalogue = name, self.recommender.catalogues.get(name)
             self.tally.catalogue(f"{self.model}/{number_of(name)}", catalogue.count, catalogue.written)
 
     def recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
         """Answer requests as `PreprocessStep.read` returns them."""
-        answers = self._recommender.recommend(requests)
+        answers = self.recommender.recommend(requests)
         for metric, amount in (
             (FALLBACKS, sum(answer.is_fallback for answer in answers)),
             (EMPTY, sum(not answer.item_ids for answer in answers)),

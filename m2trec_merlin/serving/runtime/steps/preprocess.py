@@ -55,6 +55,9 @@ class PreprocessStep:
         tally: counts of the process, if needed.
         in_background: whether to load the workflow (see `NewItemEncoder`), and to look for new catalogue
             versions, in threads.
+
+    Attributes:
+        reader: the reader of sessions.
     """
 
     name = PREPROCESS
@@ -66,13 +69,8 @@ class PreprocessStep:
         self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed, in_background)
         encoder = NewItemEncoder.of(directory, version, in_background)
         events = EventReader(directory, version, in_background) if version.events else None
-        self._reader = SessionReader(self._ids.served, version, encoder, events)
+        self.reader = SessionReader(self._ids.served, version, encoder, events)
         self.tally = StepTally(tally or Tally(), self.name, self.model)
-
-    @property
-    def reader(self) -> SessionReader:
-        """The reader of sessions."""
-        return self._reader
 
     def close(self) -> None:
         """Stop watching the catalogue."""
@@ -87,7 +85,7 @@ class PreprocessStep:
             requests: tensors of each request.
             request_ids: ids of the requests in Triton; "" for a request without one.
         """
-        version = self._reader.version
+        version = self.reader.version
         return [
             as_arrays(hand_over(each, version)) if isinstance(each, Request) else each
             for each in self.read(requests, request_ids)
@@ -107,7 +105,7 @@ class PreprocessStep:
                 f"the id of the request has {len(request_id):,} letters; at most "
                 f"{LONGEST_REQUEST_ID} are read"
             )
-        of_events = (EVENT_ATTRIBUTES,) if self._reader.version.events else ()
+        of_events = (EVENT_ATTRIBUTES,) if self.reader.version.events else ()
         optional = (ITEM_ATTRIBUTES, *of_events, OPTIONS)
         tensors = session_tensors(inputs, required=(ITEM_IDS,), optional=optional)
         require_small(tensors)
@@ -117,14 +115,14 @@ class PreprocessStep:
         if len(options) > 1:
             raise RefusedError(f"options: expected one JSON object for the request, found {len(options)}")
         # Checked before anything is looked up or encoded, which costs more.
-        checked = check_options("".join(options), self._reader.version)
+        checked = check_options("".join(options), self.reader.version)
         request_id = checked[RequestId.name] or request_id or uuid.uuid4().hex
         candidates = checked[Candidates.name] or ()
         said = texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), candidates, texts.get(EVENT_ATTRIBUTES)
         return _Asked(request_id, RawSession(*said), checked)
 
     def _read(self, asked: list[_Asked]) -> list[Request | M2TRecError]:
-        sessions = self._reader.read([each.session for each in asked])
+        sessions = self.reader.read([each.session for each in asked])
         good = [session for session in sessions if isinstance(session, ReadSession)]
         self.tally.count(IDS, sum(session.ids for session in good))
         self.tally.count(UNKNOWN_IDS, sum(session.unknown_ids for session in good))

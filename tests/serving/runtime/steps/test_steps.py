@@ -81,7 +81,7 @@ def test_options_are_checked_before_anything_is_encoded(
     def encode(*arguments: object) -> None:
         raise AssertionError("encoded although the options are faulty")
 
-    monkeypatch.setattr(preprocess._reader._new_items, "encode", encode)
+    monkeypatch.setattr(preprocess.reader._new_items, "encode", encode)
     raw = {"item_ids": texts(""), "item_attributes": texts('{"product_name": "x"}')}
     [answer] = preprocess.answer([{**raw, "options": texts('{"topk": 1}')}])
     assert isinstance(answer, ServerError) and str(answer).startswith("options.topk: no such option")
