@@ -14,7 +14,7 @@ from m2trec_merlin.errors import M2TRecError
 VALID, INVALID = 0, 1
 
 
-def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
+def run_check(read: Callable[[], Config], as_json: bool) -> int:
     """Check configuration and tables, print what was found, and return the exit code.
 
     Args:

@@ -15,7 +15,7 @@ ABLE, UNABLE = 0, 3
 _MARKS = {State.READY: "ok", State.LIMITED: "--", State.BLOCKED: "!!"}
 
 
-def run_doctor(config: Config | None, as_json: bool = False) -> int:
+def run_doctor(config: Config | None, as_json: bool) -> int:
     """Examine the machine, print the findings, and return the exit code: UNABLE if a verb cannot run.
 
     Args:

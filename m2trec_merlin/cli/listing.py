@@ -21,7 +21,7 @@ _NOTHING = "-"
 _DIGITS = 6
 
 
-def print_runs(folder: Path, as_json: bool = False) -> None:
+def print_runs(folder: Path, as_json: bool) -> None:
     """Print the runs in a folder, and below them any problems with them."""
     runs = list_runs(folder)
     if as_json:

@@ -17,7 +17,7 @@ def print_recommendations(
     console: Console,
     session: Sequence[SessionItem],
     recommendations: Recommendations,
-    titles: Mapping[str, str] | None = None,
+    titles: Mapping[str, str],
 ) -> None:
     """Print a session, the items recommended for it, and the categories expected next.
 
@@ -27,10 +27,9 @@ def print_recommendations(
         recommendations: the server's answer.
         titles: the known titles of the session's items, by id.
     """
-    known = titles or {}
     console.print("[bold]Session[/bold]")
     for number, item in enumerate(session, start=1):
-        console.print(f"  {number}. {escape(describe_item(item, known))}")
+        console.print(f"  {number}. {escape(describe_item(item, titles))}")
     for warning in recommendations.warnings:
         console.print(f"[yellow]Note:[/yellow] {escape(warning)}")
     table = Table(title="Recommended next", title_justify="left", title_style="bold")

@@ -115,15 +115,13 @@ def run_export(config: Config, force: bool = False) -> None:
         progress.say(f"Triton model repository: {folder}")
 
 
-def run_serve(
-    config: Config | ServingConfig, folder: Path | None = None, beside: Path | None = None, share: float = 0.0
-) -> None:
+def run_serve(config: Config | ServingConfig, folder: Path | None, beside: Path | None, share: float) -> None:
     """Serve until Ctrl-C.
 
     Args:
         config: the configuration, or only its `serving` section if a folder is given.
-        folder: the folder of the run to serve; default: the configuration's run.
-        beside: the folder of a second run to serve beside it.
+        folder: the folder of the run to serve; None for the configuration's run.
+        beside: the folder of a second run to serve beside it, if any.
         share: the share of sessions that the second run answers.
     """
     from m2trec_merlin.contract.repository import find_repository

@@ -87,7 +87,7 @@ def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Kno
     return Known(known, catalogue.known_counts, catalogue.known_recent_counts)
 
 
-def known_without(run: Run, catalogue: Catalogue, other: Run, split: HeldOut = "test") -> Known:
+def known_without(run: Run, catalogue: Catalogue, other: Run, split: HeldOut) -> Known:
     """Return the sessions that a server knows, without those of another run's split, by session id.
 
     The two runs are compared on that split. If any sessions are left out, trends are those of training. If

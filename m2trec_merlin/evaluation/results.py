@@ -33,8 +33,8 @@ def write_results(
     sessions: Sessions,
     folder: Path,
     split: str,
-    history: Path | None = None,
-    remarks: Sequence[Entry] = (),
+    history: Path | None,
+    remarks: Sequence[Entry],
 ) -> list[Measurement]:
     """Measure outcomes and write all files into an existing folder.
 

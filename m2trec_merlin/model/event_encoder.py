@@ -56,7 +56,7 @@ def build_event_encoder(
     fields: Sequence[Field],
     attributes: Sequence[Attribute],
     config: ModelConfig,
-    widths: Mapping[str, int] | None = None,
+    widths: Mapping[str, int] | None,
 ) -> EventEncoder | None:
     """Build the encoder of event attributes; None if events have none.
 

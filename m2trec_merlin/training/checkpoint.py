@@ -24,7 +24,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import weights_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.training.optimizer import Optimizers
-from m2trec_merlin.training.processes import ALONE, Processes
+from m2trec_merlin.training.processes import Processes
 
 _KEEP = 2
 #: Name of a checkpoint's folder, by step; the pattern that finds the folders; and names of the files in one.
@@ -63,7 +63,7 @@ def save_checkpoint(
     optimizer: Optimizers,
     state: TrainingState,
     inputs: str,
-    processes: Processes = ALONE,
+    processes: Processes,
 ) -> Path:
     """Write a checkpoint and remove old ones; all processes of a training have to call it.
 
@@ -147,7 +147,7 @@ def best_epochs(folder: Path) -> set[int]:
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: Optimizers, processes: Processes = ALONE
+    path: Path, model: nn.Module, optimizer: Optimizers, processes: Processes
 ) -> TrainingState:
     """Restore weights, optimisers and random number generators; returns the progress of the training."""
     tensors = load_file(path / _TENSORS)

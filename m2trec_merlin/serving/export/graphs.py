@@ -198,7 +198,7 @@ def _feeds(inputs: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def _some_sessions(
-    item_vectors: np.ndarray, longest: int, sessions: int, fields: Sequence[Field] = ()
+    item_vectors: np.ndarray, longest: int, sessions: int, fields: Sequence[Field]
 ) -> dict[str, Any]:
     """Draw inputs of the session graph: right-padded sessions of random lengths, the first the longest."""
     generator = np.random.default_rng(0)
