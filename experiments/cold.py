@@ -29,7 +29,7 @@ from rich.console import Console
 
 from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.plot import Panel, draw
-from benchmarks.frame.prepare import K, Prepared, as_served, hit_and_mrr_at_20, prepare, train_model
+from benchmarks.frame.prepare import K, Prepared, hit_and_mrr_at_20, prepare, served_mixture, train_model
 from benchmarks.frame.publish import Stamp, publish, table
 from m2trec_merlin.arrays import offsets_of
 from m2trec_merlin.baselines.content_knn import ContentKnn
@@ -105,7 +105,7 @@ class Score:
     spread: float | None = None
 
 
-class Boosted:
+class BoostedScores:
     """A scorer that adds a boost to known scores of some items.
 
     Args:
@@ -166,7 +166,7 @@ class ColdBench:
             for block in prefixes.blocks(block_size(EvaluationConfig(), self.catalogue)):
                 scores = scorer.score(block)
                 for boost in BOOSTS:
-                    score = self.score(Boosted(scores, items, boost), split, name, block)
+                    score = self.score(BoostedScores(scores, items, boost), split, name, block)
                     found.setdefault(boost, []).append(score)
             for boost, parted in found.items():
                 sizes = [score.n for score in parted]
@@ -240,7 +240,7 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     splits: tuple[HeldOut, ...] = ("valid", "test")
     for kind, listed in ((WITHOUT_HISTORY, None), (LISTED_NEW, bench.drawn)):
         for split in splits:
-            served[kind, split] = as_served(config, data, ours, console, listed, before=split)
+            served[kind, split] = served_mixture(config, data, ours, console, listed, before=split)
             served[kind, split].name = SERVED[kind]
     scorers: list[ItemScorer] = [
         ours,

@@ -116,7 +116,7 @@ def train_model(config: Config, console: Console) -> Path:
         return train(config, progress=progress)
 
 
-def as_served(
+def served_mixture(
     config: Config,
     data: Prepared,
     model: ModelScorer,

@@ -9,7 +9,7 @@ import time
 
 from rich.console import Console
 
-from benchmarks.frame.prepare import Prepared, as_served, train_model
+from benchmarks.frame.prepare import Prepared, served_mixture, train_model
 from benchmarks.frame.publish import usable_cores
 from experiments.paper.cells import Cell
 from experiments.paper.results import CellResult, measure
@@ -43,7 +43,7 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
     model = load_scorer(cell.trained, data)
     scorer: ItemScorer = model
     if cell.kind == "served":
-        scorer = as_served(config, data, model, console)
+        scorer = served_mixture(config, data, model, console)
         scorer.name = cell.title
     measured = measure(data.rank(scorer, prefixes), cell, data)
     seconds = sum(epoch["seconds"] for epoch in history)

@@ -17,7 +17,7 @@ from experiments.cold import (
     LISTED_NEW,
     SERVED,
     WITHOUT_HISTORY,
-    Boosted,
+    BoostedScores,
     ColdBench,
     Score,
     choose_boost,
@@ -56,7 +56,7 @@ def test_the_mean_over_draws_counts() -> None:
 
 def test_a_boost_lifts_the_items_it_is_for() -> None:
     scores = np.array([[-np.inf, 1, 2, 3]], np.float32)
-    lifted = Boosted(scores, np.array([False, False, True, False]), 1.5)
+    lifted = BoostedScores(scores, np.array([False, False, True, False]), 1.5)
     prefixes = Sessions.from_lists([[1, 2]]).prefixes()
     assert lifted.score(prefixes).tolist() == [[-np.inf, 1, 3.5, 3]]
     assert lifted.score(prefixes).dtype == np.float32
