@@ -36,6 +36,11 @@ def ragged_positions(starts: Array, lengths: Array, xp: Any = np) -> Array:
     return xp.arange(total) + repeat(starts - (ends - lengths), lengths, xp)
 
 
+def places_in_lists(lengths: Array, xp: Any = np) -> Array:
+    """Return 0, ..., length - 1 for every list, concatenated, int64."""
+    return ragged_positions(0 * lengths, lengths, xp)
+
+
 def number_by_first_mention(codes: Array, xp: Any = np) -> Array:
     """Renumber codes 0, 1, 2, ... in the order of their first occurrence; int64.
 
@@ -96,8 +101,7 @@ def known_entries(
     of = parents[kept]
     counts = xp.bincount(of, minlength=rows)
     if longest is not None:
-        place = xp.arange(len(of)) - (xp.cumsum(counts) - counts)[of]
-        kept, counts = kept[place < longest], xp.minimum(counts, longest)
+        kept, counts = kept[places_in_lists(counts, xp) < longest], xp.minimum(counts, longest)
     return kept, counts
 
 

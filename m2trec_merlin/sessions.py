@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from m2trec_merlin.arrays import offsets_of, ragged_positions
+from m2trec_merlin.arrays import offsets_of, places_in_lists, ragged_positions
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn, EncodedItems, Field
@@ -151,8 +151,7 @@ class Sessions:
         """Return every prefix that has a target (Eq. 1), session by session."""
         lengths = np.maximum(self.lengths - 1, 0)
         session = np.repeat(np.arange(len(self)), lengths)
-        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
-        length = np.arange(len(session)) - starts + 1
+        length = places_in_lists(lengths) + 1
         prefixes = Prefixes(self, session, length)
         if self.is_target is None:
             return prefixes

@@ -24,6 +24,8 @@ def test_ranges_one_after_the_other(xp, lengths, start):
     found = arrays.ragged_positions(np.array(starts, np.int64), np.array(lengths, np.int64), xp)
     assert found.tolist() == wanted
     assert arrays.offsets_of(np.array(lengths, np.int64), xp).tolist() == [0, *accumulate(lengths)]
+    places = arrays.places_in_lists(np.array(lengths, np.int64), xp)
+    assert places.tolist() == list(chain.from_iterable(map(range, lengths)))
 
 
 @each

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.arrays import is_in_order
+from m2trec_merlin.arrays import is_in_order, places_in_lists
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP
 from m2trec_merlin.columns import of_one_type
@@ -58,15 +58,10 @@ def order_events(
     if not is_in_order(session, session if place is None else place):
         keys = [np.arange(len(events)), *([] if place is None else [place]), session]
         events = events.iloc[np.lexsort(keys)].reset_index(drop=True)
-    events.insert(2, POSITION, np.arange(len(events)) - np.repeat(*_starts_and_lengths(session)))
+    events.insert(2, POSITION, places_in_lists(np.bincount(session)))
     for name, values in (more.derive(events) if more else {}).items():
         events[name] = values
     return events
-
-
-def _starts_and_lengths(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    lengths = np.bincount(session)
-    return np.cumsum(lengths) - lengths, lengths
 
 
 def canonical_items(

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.arrays import offsets_of
+from m2trec_merlin.arrays import offsets_of, places_in_lists
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.contract.names import ENSEMBLE
@@ -136,7 +136,7 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
     order = np.lexsort([np.arange(len(events)), *_places(events, times), numbers])
     offsets = offsets_of(np.bincount(numbers, minlength=len(first)))
     rows, in_order = rows[order], events.iloc[order]
-    positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
+    positions = places_in_lists(np.diff(offsets))
     times = None if times is None else times.iloc[order]
     attributes = encode_events(in_order, times, positions, rows != NO_ITEM, run, tell)
     read = Sessions(rows, offsets, attributes, targets_of(in_order, run))

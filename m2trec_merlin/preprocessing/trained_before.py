@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from m2trec_merlin.arrays import places_in_lists
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import SESSION_ID
@@ -121,7 +122,7 @@ def _part(file: Path, counts: np.ndarray, lengths: np.ndarray, beginnings: Path)
         beginnings: the file to write them to.
     """
     ids, sessions = read_ids(file), Sessions.read([file])
-    place = np.arange(len(sessions.rows)) - np.repeat(sessions.offsets[:-1], sessions.lengths)
+    place = places_in_lists(sessions.lengths)
     may_be = place >= np.repeat(counts, sessions.lengths)
     with reading(file, "preprocess"):
         table = pq.read_table(file)

@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from m2trec_merlin.arrays import places_in_lists
 from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.readers.grouping import cut_sessions
 from m2trec_merlin.readers.settings import DataSettings
@@ -198,7 +199,7 @@ class Synthetic:
         random = np.random.default_rng([self._seed, 2, first])
         lengths = 2 + random.poisson(self._options.mean_length - 2, size=count)
         session = np.repeat(np.arange(count), lengths)
-        position = np.arange(len(session)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        position = places_in_lists(lengths)
         moves = (random.random(len(session)) >= self._options.stay) & (position > 0)
         moved = np.cumsum(moves)
         since_start = moved - moved[np.cumsum(lengths) - lengths][session]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from m2trec_merlin.arrays import places_in_lists
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.evaluation.outcomes import UNRANKED
 from m2trec_merlin.evaluation.ranking import leave_out
@@ -172,7 +173,7 @@ def _keep(
     chosen[:, NO_ITEM] = False
     prefix, row = np.nonzero(chosen)
     sizes = chosen.sum(axis=1)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    place = places_in_lists(sizes)
     shape = (len(scores), max(int(sizes.max()), 1))
 
     def keep(values: np.ndarray, filler: float) -> np.ndarray:
