@@ -14,7 +14,7 @@ from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIM
 from m2trec_merlin.columns import of_one_type
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.ids import numbered
-from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
+from m2trec_merlin.readers.canonical import KnownItems, id_values, normalise_ids
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.readers.times import ISO_8601, parse_instants, to_microseconds
 
@@ -34,10 +34,9 @@ def order_events(
         time_format: the format of timestamps.
         more: the further columns of events to convert.
     """
-    session_ids = normalise_ids(raw[SESSION_ID])
     events = pd.DataFrame(
         {
-            SESSION_ID: session_ids.to_numpy(np.int64 if session_ids.dtype == "Int64" else object),
+            SESSION_ID: id_values(normalise_ids(raw[SESSION_ID])),
             ITEM_ID: items.ids[items.positions(normalise_ids(raw[ITEM_ID]))],
         }
     )
@@ -72,9 +71,8 @@ def canonical_items(
     A column that several attributes read, or an attribute and the title, stays as it is: 007 may be a number
     and a name.
     """
-    ids = normalise_ids(raw[ITEM_ID])
     items = raw.reset_index(drop=True)
-    items[ITEM_ID] = ids.to_numpy(np.int64 if ids.dtype == "Int64" else object)
+    items[ITEM_ID] = id_values(normalise_ids(raw[ITEM_ID]))
     readers = Counter([*(attribute.source_column for attribute in attributes), title_column])
     for attribute in attributes:
         if readers[attribute.source_column] == 1:

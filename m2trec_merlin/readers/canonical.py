@@ -43,6 +43,11 @@ def normalise_ids(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), None).map(text, na_action="ignore")
 
 
+def id_values(ids: pd.Series) -> np.ndarray:
+    """Return ids from `normalise_ids` as int64, or as texts in objects."""
+    return ids.to_numpy(np.int64 if ids.dtype == "Int64" else object)
+
+
 def has_fractions(values: pd.Series) -> np.ndarray:
     """Tell which numbers are not whole, bool; all False for columns of texts."""
     if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
@@ -83,8 +88,7 @@ class KnownItems:
     """A look-up of ids in the items table, whatever type the interactions hold them in."""
 
     def __init__(self, item_ids: pd.Series) -> None:
-        ids = item_ids.dropna().drop_duplicates()
-        self.ids = ids.to_numpy(np.int64 if ids.dtype == "Int64" else object)
+        self.ids = id_values(item_ids.dropna().drop_duplicates())
         self._index = IdIndex(pd.Series(self.ids))
 
     def __len__(self) -> int:
