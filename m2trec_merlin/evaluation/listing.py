@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.config.settings import VARIANTS_FOLDER
-from m2trec_merlin.config.variants import M2TREC
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import ALL
@@ -50,8 +49,7 @@ class ListedRun:
     @property
     def variant(self) -> str:
         """Name of the run's variant."""
-        shared = self.folder.directory == self.folder.model_directory
-        return M2TREC if shared else self.folder.model_directory.name
+        return self.folder.variant
 
     @property
     def data(self) -> str | None:

@@ -69,9 +69,8 @@ def config_of_run(path: Path) -> Config:
         )
     saved = saved_config(run.model)
     # The folder may have been renamed or copied since training.
-    variant = run.model_directory.name if run.is_variant else M2TREC
-    if kind_of(variant) != kind_of(saved.variant):
+    if kind_of(run.variant) != kind_of(saved.variant):
         own = f"{VARIANTS_FOLDER}/{kind_of(saved.variant)}"
         places = f"{own}, or {own}-NAME, in that of its run" if saved.variant != M2TREC else "that of a run"
         raise ArtifactError(f"{path} holds a model of the variant {saved.variant}: its folder is {places}")
-    return saved.model_copy(update={"work_dir": run.directory, "variant": variant})
+    return saved.model_copy(update={"work_dir": run.directory, "variant": run.variant})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from m2trec_merlin.config.settings import VARIANTS_FOLDER
+from m2trec_merlin.config.variants import M2TREC
 
 #: The splits that no model is trained on.
 HeldOut = Literal["valid", "test"]
@@ -52,6 +53,11 @@ class RunFolder:
     def is_variant(self) -> bool:
         """Whether this is a variant, which uses the data of another run."""
         return self.directory != self.model_directory
+
+    @property
+    def variant(self) -> str:
+        """The name of the variant, or of the model itself."""
+        return self.model_directory.name if self.is_variant else M2TREC
 
     def variants(self) -> list[RunFolder]:
         """Return the existing variants of this run, which share its data."""
