@@ -35,7 +35,7 @@ h2 { border-bottom: 1px solid var(--line); padding-bottom: .3rem }
 """
 
 
-def write_page(title: str, body: str, style: str = "") -> str:
+def render_page(title: str, body: str, style: str = "") -> str:
     """Return a whole HTML file.
 
     Args:
@@ -51,7 +51,7 @@ def write_page(title: str, body: str, style: str = "") -> str:
     )
 
 
-def write_table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def render_table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return an HTML table; the first cell of each row is its heading.
 
     Args:

@@ -7,7 +7,7 @@ from html import escape
 
 from m2trec_merlin.drift.measures import Difference
 from m2trec_merlin.drift.result import Drift, in_words
-from m2trec_merlin.pages import CARDS, write_page, write_table
+from m2trec_merlin.pages import CARDS, render_page, render_table
 from m2trec_merlin.shares import percent
 
 _STYLE = (
@@ -35,7 +35,7 @@ def to_html(drift: Drift) -> str:
         f'<div class="cards">{cards}</div>'
         '<p class="soft">The same numbers are in report.json beside this page.</p>'
     )
-    return write_page("New data beside the data of a model", body, _STYLE)
+    return render_page("New data beside the data of a model", body, _STYLE)
 
 
 def _table(differences: Sequence[Difference]) -> str:
@@ -46,7 +46,7 @@ def _table(differences: Sequence[Difference]) -> str:
         chance = f"{each.chance:.3f}" if is_distance else percent(each.chance)
         limit = f"{each.limit:g}" if is_distance else percent(each.limit)
         rows.append([each.what, each.measure, then, now, chance, limit, "drift" if each.is_drift else ""])
-    return write_table(
+    return render_table(
         "Distances are those of Jensen and Shannon, 0 to 1; the limit is for what chance does not explain.",
         ["", "measure", "in training", "now", "by chance", "limit", ""],
         rows,

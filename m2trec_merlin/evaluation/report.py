@@ -18,7 +18,7 @@ from m2trec_merlin.evaluation.tables import (
     to_html,
     to_markdown,
 )
-from m2trec_merlin.pages import write_page
+from m2trec_merlin.pages import render_page
 
 #: Measurements on ordered slices, by the quantity that orders the slices.
 Breakdowns = Mapping[str, Sequence[Measurement]]
@@ -37,7 +37,7 @@ def result_tables(measurements: Sequence[Measurement], breakdowns: Breakdowns) -
     return [table for table in tables if table is not None and table.lines]
 
 
-def write_markdown(
+def render_markdown(
     title: str, measurements: Sequence[Measurement], breakdowns: Breakdowns, protocol: Sequence[Entry]
 ) -> str:
     """Return the content of metrics.md."""
@@ -50,7 +50,7 @@ def write_markdown(
     return "\n".join(parts)
 
 
-def write_html(
+def render_html(
     title: str,
     measurements: Sequence[Measurement],
     breakdowns: Breakdowns,
@@ -72,7 +72,7 @@ def write_html(
     images = "".join(_image(name, svg) for name, svg in plots.items())
     speeds = "".join(f"<li>{escape(line)}</li>" for line in _speeds(measurements))
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in protocol)
-    return write_page(
+    return render_page(
         title,
         f"<p>In percent; ± is the wider side of the {CONFIDENCE_TEXT} interval; "
         "bold is the best of its column.</p>"

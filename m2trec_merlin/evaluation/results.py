@@ -14,7 +14,7 @@ from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement, sum
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot_lines
 from m2trec_merlin.evaluation.protocol import Entry, describe_protocol
-from m2trec_merlin.evaluation.report import write_html, write_markdown
+from m2trec_merlin.evaluation.report import render_html, render_markdown
 from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
 from m2trec_merlin.runs.folder import REPORT_PAGE
 from m2trec_merlin.sessions import Sessions
@@ -76,8 +76,8 @@ def write_results(
     files = {
         METRICS_FILE: _to_json([m.as_dict() for m in measurements]),
         "breakdowns.json": _to_json({name: [m.as_dict() for m in b] for name, b in breakdowns.items()}),
-        "metrics.md": write_markdown(title, measurements, breakdowns, protocol),
-        REPORT_PAGE: write_html(title, measurements, breakdowns, protocol, plots),
+        "metrics.md": render_markdown(title, measurements, breakdowns, protocol),
+        REPORT_PAGE: render_html(title, measurements, breakdowns, protocol, plots),
         **{f"plots/{name.replace(' ', '_')}.svg": svg for name, svg in plots.items()},
     }
     (folder / "plots").mkdir()

@@ -15,7 +15,7 @@ from m2trec_merlin.data.report.findings import find
 from m2trec_merlin.data.report.items import AttributeStatistics, EqualGroup
 from m2trec_merlin.data.report.plots import STYLE, plot_bars, plot_curve
 from m2trec_merlin.data.report.statistics import DataStatistics
-from m2trec_merlin.pages import CARDS, write_page, write_table
+from m2trec_merlin.pages import CARDS, render_page, render_table
 from m2trec_merlin.shares import percent
 
 _LENGTH_BARS = 40
@@ -61,7 +61,7 @@ def to_html(s: DataStatistics, findings: Sequence[str]) -> str:
         f"<h2>What is left out, and why</h2>{_left_out(s)}"
         '<p class="soft">The same numbers are in report.json beside this page.</p>'
     )
-    return write_page(f"The data of {s.name}", body, _STYLE)
+    return render_page(f"The data of {s.name}", body, _STYLE)
 
 
 def _splits(s: DataStatistics) -> str:
@@ -88,7 +88,7 @@ def _splits(s: DataStatistics) -> str:
             ]
         times = [_plain(split.first), _plain(split.last)]
         rows.append([*row, *(times if with_times else [])])
-    return write_table(
+    return render_table(
         "Targets are the events that are predicted, each from those before it in its session.",
         [*headings, *(["first event (UTC)", "last event"] if with_times else [])],
         rows,
@@ -161,7 +161,7 @@ def _repeats(s: DataStatistics) -> str:
         for name, split in s.splits.items()
     ]
     headings = ["", "events that repeat an item", "the item just before", "sessions with a repeat"]
-    return write_table("Repeats within sessions; they are kept.", headings, rows)
+    return render_table("Repeats within sessions; they are kept.", headings, rows)
 
 
 def _popularity(s: DataStatistics) -> str:
@@ -238,7 +238,7 @@ def _equal(s: DataStatistics) -> str:
         [_describe(group), f"{group.items:,}", f"{group.training_events:,}", ", ".join(group.item_ids)]
         for group in equal.largest
     ]
-    table = write_table("", ["what they share", "items", "training events", "for example"], rows)
+    table = render_table("", ["what they share", "items", "training events", "for example"], rows)
     return f"<p>{words}</p>{table}"
 
 
