@@ -28,7 +28,6 @@ from m2trec_merlin.workflows.items import items_workflow
 
 SETTINGS = "workflow.json"
 
-
 #: A function that composes a workflow from attributes and a folder for their vocabularies.
 Compose = Callable[[Sequence[Attribute], Path], Workflow]
 

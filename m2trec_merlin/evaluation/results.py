@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +54,8 @@ def write_results(
     """
 
     def measure_all(chosen: Sequence[Outcome], slices: Sequence[Slice]) -> list[Measurement]:
-        measurements: list[Measurement] = []
-        for outcome in chosen:
-            measurements += summarise(
-                outcome,
-                catalogue,
-                config.evaluation,
-                data=config.name,
-                split=split,
-                seed=config.seed,
-                slices=slices,
-            )
-        return measurements
+        measure = partial(summarise, data=config.name, split=split, seed=config.seed, slices=slices)
+        return [each for outcome in chosen for each in measure(outcome, catalogue, config.evaluation)]
 
     measurements = measure_all(outcomes, SLICES)
     ranked = [outcome for outcome in outcomes if outcome.items is not None]

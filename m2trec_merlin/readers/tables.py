@@ -76,7 +76,6 @@ class TablesOptions(DialectOptions):
         description="leave out events of items without metadata, and those that name no item, instead of "
         "refusing them",
     )
-
     shuffle: bool = Field(
         False,
         description="put events of a session that `columns.order` does not tell apart in a random order: for "
@@ -271,10 +270,8 @@ class TableFiles:
         for chunk in self._whole_sessions():
             kept = chunk if known is None or ITEM_ID not in chunk else self._left_out.drop(chunk, known)
             if len(kept):
-                yield shuffle_sessions(kept, self._seed) if self._shuffles(kept) else kept
-
-    def _shuffles(self, events: pd.DataFrame) -> bool:
-        return self._options.shuffle and SESSION_ID in events
+                shuffles = self._options.shuffle and SESSION_ID in kept
+                yield shuffle_sessions(kept, self._seed) if shuffles else kept
 
     def _whole_sessions(self) -> Iterator[pd.DataFrame]:
         available = self._interactions_file.columns()
