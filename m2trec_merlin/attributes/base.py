@@ -276,6 +276,10 @@ class Attribute(Section):
         """
         return Field(self.name, self.layout)
 
+    def raw_numbers(self, encoded: np.ndarray, workflow: Workflow) -> np.ndarray:
+        """Return the numbers of the raw column that a fitted workflow encodes so; for layout `numbers`."""
+        raise NotImplementedError
+
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return the raw values that requests filter by: texts, lists of texts, or float64."""
         raise NotImplementedError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from m2trec_merlin.attributes.profiles import Profile, quantiles
 from m2trec_merlin.columns import are_missing_words, as_doubles, fit_float32, numbers
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
+
+if TYPE_CHECKING:
+    from nvtabular import Workflow
 
 #: What pandas' names of types of times begin with; NumPy would take them for numbers.
 _TIMES = ("date", "time")
@@ -124,6 +127,14 @@ class Numeric(Attribute):
         found = found >> LogOp() if self.log else found
         # Filled last: the mean of the known values is 0 by then, and missing values do not shift it.
         return found >> Standardise() >> FillMissing(0)
+
+    def raw_numbers(self, encoded: np.ndarray, workflow: Workflow) -> np.ndarray:
+        """Undo the standardisation, and the logarithm if there is one."""
+        from m2trec_merlin.attributes.operators import find_operator
+        from m2trec_merlin.attributes.standardise import Standardise
+
+        found = find_operator(workflow, self.name, Standardise).undo(self.name, encoded)
+        return np.expm1(found) if self.log else found
 
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return float64."""

@@ -60,9 +60,16 @@ class Standardise(FittedByParts, Normalize):
         frames = frames_of(df)
         columns = {}
         for name in col_selector.names:
-            distances = (frames.floats(df[name]) - self.means[name]) / (self.stds[name] or 1.0)
+            distances = (frames.floats(df[name]) - self.means[name]) / self._deviation(name)
             columns[name] = frames.column(distances.clip(-_FARTHEST, _FARTHEST).astype(np.float32))
         return frames.frame(columns)
+
+    def undo(self, column: str, encoded: np.ndarray) -> np.ndarray:
+        """Return the numbers behind standardised ones, float64, to the precision of float32."""
+        return encoded.astype(np.float64) * self._deviation(column) + self.means[column]
+
+    def _deviation(self, column: str) -> float:
+        return self.stds[column] or 1.0
 
     def write_learned(self, column: str, folder: Path) -> None:
         """Write COLUMN.json: the mean and deviation, to the last bit."""

@@ -32,6 +32,8 @@ _MOST_VECTORS = 5_000
 
 #: A function from an attribute to the values of its ids; None if the values have no names.
 Names = Callable[[str], Sequence[str] | None]
+#: A function from an attribute and its encoded numbers to those of the raw column.
+RawNumbers = Callable[[str, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def compare_samples(
     new: Sample,
     catalogue: Catalogue,
     names: Names,
+    raw_numbers: RawNumbers,
     limits: Limits,
     seed: int,
     without: Collection[str] = (),
@@ -95,6 +98,7 @@ def compare_samples(
         new: a sample of the new sessions.
         catalogue: the catalogue of the trained run.
         names: gives the values of an attribute's ids.
+        raw_numbers: gives the numbers of an attribute's column, by which its bins are named.
         limits: the limits for distances and shares.
         seed: the seed of the draws.
         without: names of attributes that are not compared.
@@ -102,9 +106,11 @@ def compare_samples(
     distance = _Distance(trained, new, limits.distance, seed)
     found = _unknown(new, catalogue, limits.share)
     for name in (each for each in catalogue.attributes if each not in without):
-        found.append(distance.of(name, *_values_of(trained, name, names(name))))
         if catalogue.attributes[name].field.layout.has_vocabulary:
+            found.append(distance.of(name, *_ids_of(trained, name, names(name))))
             found += _shares(name, partial(_reserved, name=name), trained, new, limits.share)
+        else:
+            found.append(distance.of(name, *_numbers_of(trained, name, raw_numbers)))
     longest = int(np.quantile(trained.sessions.lengths, 0.99))
     labels = [*map(str, range(longest + 1)), f"more than {longest}"]
     found.append(distance.of("session length", lambda s, d: _lengths(s, d, longest), labels))
@@ -143,19 +149,21 @@ def _apart(then: np.ndarray, now: np.ndarray) -> float:
     return float(np.nan_to_num(jensenshannon(then, now, 2)))
 
 
-def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[_Count, Sequence[str]]:
-    """Return a function that counts the values of an attribute, and the labels of the bins."""
+def _ids_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[_Count, Sequence[str]]:
+    """Return a function that counts the ids of an attribute, and their names."""
     size = sample.items[name].field.size
-    if sample.items[name].field.layout.has_vocabulary:
 
-        def count_ids(sample: Sample, drawn: np.ndarray | None) -> np.ndarray:
-            column = sample.items[name]
-            # Each event counts once, however many values its item has.
-            weights = np.repeat(sample.count(drawn) / column.lengths, column.lengths)
-            return np.bincount(column.values, weights, minlength=size)
+    def count_ids(sample: Sample, drawn: np.ndarray | None) -> np.ndarray:
+        column = sample.items[name]
+        # Each event counts once, however many values its item has.
+        weights = np.repeat(sample.count(drawn) / column.lengths, column.lengths)
+        return np.bincount(column.values, weights, minlength=size)
 
-        return count_ids, names or [f"id {i}" for i in range(size)]
+    return count_ids, names or [f"id {i}" for i in range(size)]
 
+
+def _numbers_of(sample: Sample, name: str, raw_numbers: RawNumbers) -> tuple[_Count, Sequence[str]]:
+    """Return a function that counts the numbers of an attribute by bin, and the labels of the bins."""
     numbers = _numbers(sample.items[name])
     known = numbers(sample)
     # Numbers beyond the trained range have separate bins, as nearly all numbers may equal one of its ends.
@@ -167,8 +175,12 @@ def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[
         bins = np.searchsorted(edges, numbers(sample))
         return np.bincount(bins, sample.count(drawn), minlength=len(edges) + 1)
 
-    upper = [f"below {edges[0]:.3g}", *(f"up to {edge:.3g}" for edge in edges[1:])]
-    return count_numbers, [*upper, f"above {edges[-1]:.3g}"]
+    if sample.items[name].field.layout is Layout.VECTORS:
+        ends, where = edges, " along their main direction"
+    else:
+        ends, where = raw_numbers(name, edges), ""
+    lowest, *others = [f"{end:.3g}{where}" for end in ends]
+    return count_numbers, [f"below {lowest}", *(f"up to {end}" for end in others), f"above {others[-1]}"]
 
 
 def _numbers(column: EncodedColumn) -> Callable[[Sample], np.ndarray]:

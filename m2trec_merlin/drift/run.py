@@ -68,7 +68,17 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
     unread = _unread(new, trained)
     for name, column in unread.items():
         progress.say(f"{name} is not compared: {new.items} was made without its column '{column}'")
-    differences = compare_samples(before, now, catalogue, _names(catalogue), limits, seed, unread)
+    attributes = {attribute.name: attribute for attribute in trained.config.attributes}
+    differences = compare_samples(
+        before,
+        now,
+        catalogue,
+        _names(catalogue),
+        lambda name, encoded: attributes[name].raw_numbers(encoded, workflow),
+        limits,
+        seed,
+        unread,
+    )
     page = new.drift / REPORT_PAGE
     drift = Drift(
         new.data, trained.model, len(now.sessions), len(before.sessions), differences, page, list(unread)

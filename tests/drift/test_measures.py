@@ -54,8 +54,16 @@ def draw(count: int, shares: list[float], seed: int, length: int = 4) -> list[li
 DEFAULTS = Limits()
 
 
+def nameless(attribute: str) -> None:
+    return None
+
+
+def as_they_are(attribute: str, encoded: np.ndarray) -> np.ndarray:
+    return encoded
+
+
 def differences(trained: Sample, new: Sample, limits: Limits = DEFAULTS) -> dict[tuple[str, str], Difference]:
-    found = compare_samples(trained, new, CATALOGUE, lambda _: None, limits, seed=0)
+    found = compare_samples(trained, new, CATALOGUE, nameless, as_they_are, limits, seed=0)
     return {(each.what, each.measure): each for each in found}
 
 
@@ -106,6 +114,14 @@ def test_numbers_beyond_the_trained_ones_are_drift_on_either_side(usual: int, no
     assert not differences(trained, sample(draw(2000, shares, seed=1)))["price", "distance"].is_drift
 
 
+def test_bins_of_numbers_are_named_by_those_of_the_column() -> None:
+    now = sample(draw(500, [0.1, 0.2, 0.7], seed=1), (3, 4, 6))
+    found = compare_samples(TRAINED, now, CATALOGUE, nameless, lambda _, n: 100 * n + 7, DEFAULTS, seed=0)
+    values = {each.what: [name for name, *_ in each.values] for each in found}
+    assert values["price"][0] == "above 507"
+    assert all(name.endswith(" along their main direction") for name in values["picture"])
+
+
 def test_numbers_that_most_events_have_are_told_apart() -> None:
     prices = EncodedColumn(FIELDS["price"], np.arange(100, dtype=np.float32))
     catalogue = Catalogue(np.arange(101), np.ones(101, np.int64), {"price": prices})
@@ -116,7 +132,9 @@ def test_numbers_that_most_events_have_are_told_apart() -> None:
         Sample(Sessions.from_lists(draw(1000, each.tolist(), seed)), {"price": prices}, np.arange(1, 101))
         for seed, each in enumerate([shares, shares, lowest])
     ]
-    same, other = (compare_samples(of[0], new, catalogue, lambda _: None, DEFAULTS, 0) for new in of[1:])
+    same, other = (
+        compare_samples(of[0], new, catalogue, nameless, as_they_are, DEFAULTS, 0) for new in of[1:]
+    )
     assert [each.is_drift for found in (same, other) for each in found if each.what == "price"] == [
         False,
         True,
@@ -125,7 +143,7 @@ def test_numbers_that_most_events_have_are_told_apart() -> None:
 
 def test_attributes_are_left_out_where_there_is_nothing_to_compare() -> None:
     found = compare_samples(
-        TRAINED, TRAINED, CATALOGUE, lambda _: None, DEFAULTS, 0, without=["tags", "price"]
+        TRAINED, TRAINED, CATALOGUE, nameless, as_they_are, DEFAULTS, 0, without=["tags", "price"]
     )
     assert {each.what for each in found} == {
         "items",
@@ -162,7 +180,8 @@ def test_as_many_new_items_as_rare_ones_are_no_drift() -> None:
     rare = Catalogue(np.arange(6), np.array([0, 9, 1, 1, 1, 0]), items([1, 3, 4, 5, 6, 6]))
     new = sample([[0, 0, 0, 1]] * 5, brands=(3, 6), rows=(1, 5))
     found = {
-        d.measure: d for d in compare_samples(TRAINED, new, rare, lambda _: None, Limits(share=0.01), seed=0)
+        d.measure: d
+        for d in compare_samples(TRAINED, new, rare, nameless, as_they_are, Limits(share=0.01), seed=0)
     }
     assert (found["never trained on"].new, found["never trained on"].chance) == (0.25, 0.25)
     assert not found["never trained on"].is_drift

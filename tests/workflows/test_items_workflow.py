@@ -271,3 +271,12 @@ def test_parts_do_not_change_the_catalogue(tmp_path, write, configure, monkeypat
     for name in ("catalogue/schema.json", "catalogue/vocabularies/title.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
     pd.testing.assert_frame_equal(rows(tmp_path / "whole"), rows(tmp_path / "parts"))
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_numbers_are_told_in_units_of_their_column(tmp_path, log):
+    price = parse_attribute(name="price", kind="numeric", log=log)
+    table = pd.DataFrame({"item_id": ["a", "b", "c"], "price": [1.5, 20.0, 300.0]})
+    workflow = items_workflow([price], tmp_path).fit(Dataset(table))
+    encoded = encode_items(workflow, table)["price"].to_numpy()
+    np.testing.assert_allclose(price.raw_numbers(encoded, workflow), [1.5, 20, 300], rtol=1e-5)
