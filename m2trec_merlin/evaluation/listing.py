@@ -17,7 +17,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import ALL
 from m2trec_merlin.runs import VERBS, RunFolder, Verb
-from m2trec_merlin.runs.current import CURRENT
+from m2trec_merlin.runs.current import link_beside
 from m2trec_merlin.runs.definitions import FORMAT, STEPS, Manifest
 from m2trec_merlin.runs.run import step_of
 from m2trec_merlin.runs.settings import differences
@@ -159,7 +159,7 @@ def read_run(run: RunFolder) -> ListedRun:
             measurements = read_measurements(run.evaluation)
         except ArtifactError as error:
             remarks.append(str(error))
-    link = run.directory.parent / CURRENT
+    link = link_beside(run)
     return ListedRun(
         run,
         manifests,

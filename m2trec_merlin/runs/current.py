@@ -8,21 +8,27 @@ from pathlib import Path
 
 from m2trec_merlin.artifacts import writing
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs.folder import RunFolder
 from m2trec_merlin.runs.locks import lock
 
 #: Name of the link.
 CURRENT = "current"
 
 
+def link_beside(run: RunFolder) -> Path:
+    """Return where the link lies that may lead to a run or to one of its variants."""
+    return run.directory.parent / CURRENT
+
+
 def link_over(run: Path) -> Path:
-    """Return the link for a run: the path itself if it is a link, or else `current` beside it.
+    """Return the link for a run: the path itself if it is a link, or else the one of `link_beside`.
 
     Raises:
         ArtifactError: `current` is not a link, or leads to another run.
     """
     if run.is_symlink():
         return run
-    link = run.parent / CURRENT
+    link = link_beside(RunFolder.at(run))
     if os.path.lexists(link):
         if not link.is_symlink():
             raise ArtifactError(f"{link} is no link, and stands where the one to the current run belongs")

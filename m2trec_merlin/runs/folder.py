@@ -63,7 +63,7 @@ class RunFolder:
         """Return the existing variants of this run, which share its data."""
         folder = self.model_directory / VARIANTS_FOLDER
         paths = sorted(folder.iterdir()) if folder.is_dir() else []
-        return [RunFolder(self.directory, path) for path in paths if path.is_dir()]
+        return [RunFolder(self.directory, path) for path in paths if path.is_dir() and not path.is_symlink()]
 
     @property
     def data(self) -> Path:

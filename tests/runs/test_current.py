@@ -6,6 +6,7 @@ import pytest
 
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs.current import lead_to, link_over
+from m2trec_merlin.runs.folder import RunFolder
 from m2trec_merlin.runs.locks import lock
 
 
@@ -38,6 +39,17 @@ def test_what_stands_in_the_way_stays(runs: Path) -> None:
     (runs / "current").mkdir()
     with pytest.raises(ArtifactError, match="current is no link"):
         link_over(runs / "a")
+
+
+def test_the_link_to_a_variant_lies_where_that_to_its_run_does(runs: Path) -> None:
+    variant = runs / "a" / "variants" / "m2trec_id"
+    variant.mkdir(parents=True)
+    link = link_over(variant)
+    assert link == link_over(runs / "a") == runs / "current"
+    lead_to(link, variant)
+    assert link_over(variant) == link
+    (variant.parent / "current").symlink_to(variant)
+    assert [found.variant for found in RunFolder.at(runs / "a").variants()] == ["m2trec_id"]
 
 
 def test_two_at_once_are_told(runs: Path) -> None:
