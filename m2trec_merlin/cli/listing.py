@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -13,10 +13,12 @@ from m2trec_merlin.cli.terminal import console, escape, print_plain
 from m2trec_merlin.diagnosis.machine import size
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.listing import ListedRun, different_settings, find_run, list_runs
-from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.measurements import SCORED, Measurement
 from m2trec_merlin.evaluation.slices import ALL
 
 _NOTHING = "-"
+#: Settings of evaluation that change what a number means, besides those that choose the prefixes.
+_MEASURED_BY = ("exclude_session_items", "sparse_below")
 #: Digits shown of a data fingerprint.
 _DIGITS = 6
 
@@ -92,19 +94,22 @@ def _common_measures(runs: Sequence[ListedRun]) -> list[tuple[str, int, str]]:
     ]
 
 
-def _doubts(runs: Sequence[ListedRun]) -> list[str]:
-    """Return reasons why the numbers of these runs do not tell which one is better."""
-    lines = []
+def _doubts(runs: Sequence[ListedRun]) -> Iterator[str]:
+    """Yield reasons why the numbers of these runs do not tell which one is better."""
+    measured = [run.manifests["evaluate"] for run in runs if run.measurements]
     if len({run.data for run in runs}) > 1:
-        lines.append("not the same data: their numbers do not tell which model is better")
-    elif len({json.dumps(_protocol(run), sort_keys=True) for run in runs}) > 1:
-        lines.append("not measured by the same settings of evaluation: run `m2trec evaluate` with equal ones")
-    return [*lines, *(f"{run.folder.model_directory}: {remark}" for run in runs for remark in run.remarks)]
-
-
-def _protocol(run: ListedRun) -> object:
-    settings = run.manifests.get("evaluate", {}).get("settings", {})
-    return {name: settings.get(name) for name in ("evaluation", "seed")}
+        yield "not the same data: their numbers do not tell which model is better"
+    elif len({manifest.get(SCORED) for manifest in measured}) > 1:
+        counts = " and ".join(f"{manifest['prefixes']:,}" for manifest in measured)
+        yield (
+            f"not measured on the same prefixes ({counts}): their numbers do not tell which model is better, "
+            "but `m2trec promote` compares two runs on the same ones"
+        )
+    for name in _MEASURED_BY:
+        if len({manifest["settings"]["evaluation"][name] for manifest in measured}) > 1:
+            yield f"not measured by the same evaluation.{name}: run `m2trec evaluate` with equal ones"
+    for run in runs:
+        yield from (f"{run.folder.model_directory}: {remark}" for remark in run.remarks)
 
 
 def _name(run: ListedRun, folder: Path) -> str:

@@ -12,10 +12,10 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingDependencyError
 from m2trec_merlin.evaluation.known import Known
-from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
+from m2trec_merlin.evaluation.measurements import OURS, PROTOCOL, SCORED, Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.protocol import Entry, empty_cut_offs
-from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes, why_none
+from m2trec_merlin.evaluation.protocol import Entry, describe_protocol, empty_cut_offs
+from m2trec_merlin.evaluation.ranking import evaluate, identify_prefixes, scored_prefixes, why_none
 from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.manifests import is_current, write_manifest
 from m2trec_merlin.progress import SILENT, Progress
@@ -78,8 +78,16 @@ def compare(
         outcomes = _score(everyone, sessions, catalogue, config, progress)
         for text in empty_cut_offs(config, catalogue):
             progress.say(f"{text} (evaluation.ks)")
-        measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history, remarks)
-        facts = {"split": split, "prefixes": len(outcomes[0].prefixes), OURS: [each.name for each in ours]}
+        protocol = describe_protocol(config, catalogue, sessions, outcomes, split, remarks)
+        measurements = write_results(outcomes, config, catalogue, folder, split, history, protocol)
+        scored = outcomes[0].prefixes
+        facts = {
+            "split": split,
+            "prefixes": len(scored),
+            SCORED: identify_prefixes(scored, catalogue),
+            PROTOCOL: protocol,
+            OURS: [each.name for each in ours],
+        }
         write_manifest(folder, "evaluate", everything, **facts)
     return measurements
 

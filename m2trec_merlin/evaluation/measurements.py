@@ -19,6 +19,9 @@ from m2trec_merlin.evaluation.slices import ALL, SLICES, Slice
 
 #: Key in the manifest for the names of the run's own scorers: the model, and last the served mixture.
 OURS = "ours"
+#: Those of the entries that describe how it was measured, and of what tells whether the same prefixes were
+#: scored as in another evaluation.
+PROTOCOL, SCORED = "protocol", "scored"
 METRICS_FILE = "metrics.json"
 
 

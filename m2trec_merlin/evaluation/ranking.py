@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from m2trec_merlin.evaluation.top import top
 from m2trec_merlin.histories import events_after, events_before
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.sessions import Prefixes, Sessions, identify_beginnings
 
 #: Scores of all catalogue rows, float32 [P, R], on the host or on any device.
 Scores = np.ndarray | Tensor
@@ -120,6 +121,16 @@ def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
 def scored_prefixes(sessions: Sessions, config: EvaluationConfig, most: int | None, seed: int) -> Prefixes:
     """Return the prefixes to score: a sample of at most `most` prefixes of `prefixes_of`."""
     return sample_prefixes(prefixes_of(sessions, config), most, seed)
+
+
+def identify_prefixes(prefixes: Prefixes, catalogue: Catalogue) -> str:
+    """Return what is equal for the same prefixes with the same next items, in any order and any catalogue."""
+    sessions, ids = prefixes.sessions, catalogue.item_ids.astype(str).astype(object)
+    events = identify_beginnings(
+        np.full(len(sessions), "", object), pd.util.hash_array(ids)[sessions.rows], sessions.offsets
+    )
+    scored = events[sessions.offsets[prefixes.session] + prefixes.length]
+    return f"{np.add.reduce(scored):016x}"
 
 
 def why_none(config: Config) -> str:

@@ -14,11 +14,10 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement, summarise
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot_lines
-from m2trec_merlin.evaluation.protocol import Entry, describe_protocol
+from m2trec_merlin.evaluation.protocol import Entry
 from m2trec_merlin.evaluation.report import render_html, render_markdown
 from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
 from m2trec_merlin.runs.folder import REPORT_PAGE
-from m2trec_merlin.sessions import Sessions
 
 #: Ordered slices for plots and tables of HIT, by the quantity that orders them.
 BREAKDOWNS: dict[str, tuple[Slice, ...]] = {
@@ -31,11 +30,10 @@ def write_results(
     outcomes: Sequence[Outcome],
     config: Config,
     catalogue: Catalogue,
-    sessions: Sessions,
     folder: Path,
     split: str,
     history: Path | None,
-    remarks: Sequence[Entry],
+    protocol: Sequence[Entry],
 ) -> list[Measurement]:
     """Measure outcomes and write all files into an existing folder.
 
@@ -43,11 +41,10 @@ def write_results(
         outcomes: outcomes of the scorers, all on the same prefixes.
         config: configuration of the run.
         catalogue: the items.
-        sessions: the sessions that the prefixes belong to.
         folder: the folder to write to.
-        split: name of the split that `sessions` are from.
+        split: name of the split that was scored.
         history: path of the training's history.json, for the learning curve; it may be missing.
-        remarks: what else a reader has to know of these sessions.
+        protocol: how it was measured, for the report.
 
     Returns:
         The rows of metrics.json.
@@ -63,7 +60,6 @@ def write_results(
     curves = {} if history is None or not history.is_file() else {config.name: read_json(history, "train")}
     plots = draw_plots(measurements, breakdowns, curves, max(config.evaluation.ks))
     title = f"Evaluation of {config.name}, {split} sessions"
-    protocol = describe_protocol(config, catalogue, sessions, outcomes, split, remarks)
     files = {
         METRICS_FILE: _to_json([m.as_dict() for m in measurements]),
         "breakdowns.json": _to_json({name: [m.as_dict() for m in b] for name, b in breakdowns.items()}),

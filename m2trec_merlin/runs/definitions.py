@@ -156,7 +156,8 @@ STEPS: dict[Verb, StepDefinition] = {
         facts=("version", "split"),
         left_out=("new_item_boost", *_TITLES),
         # 2: scorers that remember sessions also know the validation sessions.
-        format=2,
+        # 3: the manifest tells the protocol, and which prefixes were scored.
+        format=3,
     ),
     "export": StepDefinition(
         folder=lambda run: run.triton,

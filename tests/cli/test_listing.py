@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,17 @@ def test_runs_side_by_side(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert ["training.epochs", "4", "9"] in rows
     assert ["HIT@20,", "All", "25.00", "±2.00", "25.00", "±2.00"] in rows
     assert "not the same" not in out and "not measured by" not in out
-    make(configure(runs / "b", "evaluation.max_prefixes", 9))
+    make(configure(runs / "b", "evaluation.max_prefixes", 9), scored="0b")
     assert run(monkeypatch, "compare", "a", "b") == 0
-    assert "not measured by the same settings of evaluation" in capsys.readouterr().out
+    assert "not measured on the same prefixes (9 and 9)" in " ".join(capsys.readouterr().out.split())
+    make(configure(runs / "b", "evaluation.sparse_below", 9))
+    assert run(monkeypatch, "compare", "a", "b") == 0
+    assert "not measured by the same evaluation.sparse_below" in capsys.readouterr().out
+    make(configure(runs / "b", "evaluation.baselines", []))
+    assert run(monkeypatch, "compare", "a", "b") == 0
+    shutil.rmtree(runs / "b" / "evaluation")
+    assert run(monkeypatch, "compare", "a", "b") == 0
+    assert "not measured" not in capsys.readouterr().out
     do(Run(configure(runs / "b")), "data", "other rows")
     assert run(monkeypatch, "compare", "a", "b") == 0
     out = capsys.readouterr().out

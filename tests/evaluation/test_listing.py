@@ -12,7 +12,7 @@ import pytest
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.listing import different_settings, find_run, list_runs
-from m2trec_merlin.evaluation.measurements import METRICS_FILE, OURS, Measurement
+from m2trec_merlin.evaluation.measurements import METRICS_FILE, OURS, SCORED, Measurement
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import VERBS, Run, Verb
 from tests.runs import folders
@@ -31,7 +31,7 @@ def measurement(model: str, value: float, metric: str = "HIT", k: int = 20) -> M
 ROWS = [measurement("M2TRec", 0.25), measurement("M2TRec", 0.125, k=5), measurement("popularity", 0.5)]
 
 
-def make(config: Config, rows: list[Measurement] = ROWS) -> Config:
+def make(config: Config, rows: list[Measurement] = ROWS, scored: str = "0a") -> Config:
     """A run of which every step is done."""
     run = Run(config)
     for verb in VERBS:
@@ -43,7 +43,7 @@ def make(config: Config, rows: list[Measurement] = ROWS) -> Config:
     models = dict.fromkeys(row.model for row in rows)
     ours = [model for model in models if model not in ("popularity", "top-N frequent")]
     inputs = run.step("evaluate").inputs(**FACTS["evaluate"])
-    write_manifest(run.evaluation, "evaluate", inputs, **{OURS: ours})
+    write_manifest(run.evaluation, "evaluate", inputs, **{OURS: ours, SCORED: scored, "prefixes": 9})
     do(run, "export")
     return config
 

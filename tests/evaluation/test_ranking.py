@@ -11,6 +11,7 @@ from m2trec_merlin.evaluation import ranking
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED
 from m2trec_merlin.evaluation.ranking import (
     evaluate,
+    identify_prefixes,
     prefixes_of,
     rank,
     rank_categories,
@@ -44,6 +45,19 @@ def test_a_session_whose_last_event_is_no_target_has_no_last_prefix() -> None:
     )
     found = prefixes_of(sessions, EvaluationConfig(prefixes="last"))
     assert (found.session.tolist(), found.length.tolist()) == ([1], [2])
+
+
+def test_the_same_prefixes_are_told_in_any_order_and_catalogue() -> None:
+    catalogue = make_catalogue([1] * 9)
+    sessions = [[1, 2, 3], [4, 5]]
+    told = identify_prefixes(Sessions.from_lists(sessions).prefixes(), catalogue)
+    assert told == identify_prefixes(Sessions.from_lists(sessions[::-1]).prefixes(), catalogue)
+    other = replace(catalogue, item_ids=catalogue.item_ids[::-1].astype(str))
+    moved = [[len(other.item_ids) - 1 - row for row in session] for session in sessions]
+    assert told == identify_prefixes(Sessions.from_lists(moved).prefixes(), other)
+    some = Sessions.from_lists(sessions).prefixes().take(np.array([0, 2]))
+    for differing in (some, Sessions.from_lists([[1, 2, 4], [4, 5]]).prefixes()):
+        assert told != identify_prefixes(differing, catalogue)
 
 
 def scores_of(*lines: list[float]) -> np.ndarray:

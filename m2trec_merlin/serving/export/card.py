@@ -12,8 +12,7 @@ from typing import Any
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
-from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
-from m2trec_merlin.evaluation.slices import SLICES
+from m2trec_merlin.evaluation.measurements import OURS, PROTOCOL, Measurement, read_measurements
 from m2trec_merlin.evaluation.tables import category_table, slice_table, to_markdown
 from m2trec_merlin.runs import Run, Verb
 from m2trec_merlin.runs.definitions import Manifest
@@ -21,6 +20,8 @@ from m2trec_merlin.serving.export.licences import licence_of, licence_of_data, p
 
 MODEL_CARD = "MODEL_CARD.md"
 
+#: Entries of an evaluation's protocol that the card's section on data tells.
+_TOLD_BEFORE = ("Data", "Split", "Filtering", "Catalogue")
 _NOT_TOLD = "not told by its manifest"
 
 
@@ -125,21 +126,18 @@ def _measured(run: Run) -> Iterator[str]:
                 "chosen by that number, which therefore flatters."
             )
         return
-    manifest, evaluation = _manifest(run, "evaluate"), run.config.evaluation
-    k = max(m.k for m in measurements)
+    manifest, k = _manifest(run, "evaluate"), max(m.k for m in measurements)
     yield (
-        f"{manifest.get('prefixes', 0):,} prefixes of {manifest.get('split', 'test')} sessions; the whole "
-        "catalogue is ranked, ties count against the model. In percent; ± is the wider side of the "
-        f"{CONFIDENCE_TEXT} interval; bold is the best of its column. Lines after "
-        f"{' and '.join(_plain(name) for name in manifest.get(OURS, ()))} are baselines.\n"
+        f"In percent; ± is the wider side of the {CONFIDENCE_TEXT} interval; bold is the best of its column. "
+        f"Lines after {' and '.join(_plain(name) for name in manifest.get(OURS, ()))} are baselines.\n"
     )
     for table in (slice_table(measurements, k), category_table(measurements)):
         if table is not None:
             yield f"{table.title}:\n\n{to_markdown(table)}"
-    names = {m.slice for m in measurements}
-    for part in SLICES:
-        if part.name in names:
-            yield f"- {part.name}: {part.meaning.format(tail=evaluation.sparse_below)}"
+    # As it was measured, whatever the settings of evaluation are now.
+    for term, text in manifest[PROTOCOL]:
+        if term not in _TOLD_BEFORE:
+            yield f"- {_plain(term)}: {_plain(text)}."
 
 
 def _evaluation(run: Run) -> tuple[list[Measurement], str]:

@@ -55,7 +55,13 @@ def evaluate(run: Run, models: tuple[str, ...] = ("M2TRec", "popularity")) -> No
         for part in ("All", "Cold target")
     ]
     (run.evaluation / METRICS_FILE).write_text(json.dumps([row.as_dict() for row in rows]))
-    manifest(run, "evaluate", split="test", prefixes=1234, ours=models[:-1])
+    protocol = [
+        ("Data", "shop"),
+        ("Prefixes", "1,234 scored"),
+        ("Candidates", "M2TRec: training items"),
+        ("Tail target", "fewer than 7 training occurrences"),
+    ]
+    manifest(run, "evaluate", split="test", protocol=protocol, ours=models[:-1])
 
 
 def test_an_export_has_a_card_that_its_checksums_cover(shop: Shop, tmp_path: Path) -> None:
@@ -101,11 +107,17 @@ def test_without_an_evaluation_only_validation_is_told_and_that_it_flatters(run:
 def test_measurements_come_with_intervals_and_slices(run: Run) -> None:
     evaluate(run)
     card = write_card(run, 40, FOUND)
-    assert "1,234 prefixes of test sessions" in card and "Lines after M2TRec are baselines" in card
+    assert "- Prefixes: 1,234 scored." in card and "Lines after M2TRec are baselines" in card
     [line] = [line for line in card.splitlines() if line.startswith("| M2TRec")]
     assert line == "| M2TRec | 25.00 ±2.00 | - | 25.00 ±2.00 | - |"
-    assert "- Cold target: the next item has no training occurrence" in card
-    assert "- Tail target" not in card and "Not measured" not in card
+    assert "Not measured" not in card and "- Data" not in card
+
+
+def test_what_was_measured_is_told_whatever_the_settings_are_now(tmp_path: Path, run: Run) -> None:
+    evaluate(run)
+    card = write_card(Run(configure(tmp_path, "evaluation.sparse_below", 60)), 40, FOUND)
+    assert "- Tail target: fewer than 7 training occurrences." in card
+    assert "- Candidates: M2TRec: training items." in card
 
 
 def test_of_a_mixture_both_are_told(tmp_path: Path, run: Run) -> None:
