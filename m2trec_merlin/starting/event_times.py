@@ -17,6 +17,8 @@ _AS_FINE = 0.9
 #: The first event of a visit mostly comes sooner after its start.
 _AFTER_A_START = pd.Timedelta("1 h")
 _DAY = pd.Timedelta("1 day")
+#: Times fill a day if all but these shares at both ends span about its length, apart from summer time.
+_EDGE, _NEAR = 0.005, pd.Timedelta("2 h")
 #: A time belongs to a value, such as a user, if at most this share of its repetitions have another time.
 _TIED = 0.05
 #: If users mostly have one order each, at least this share of their repetitions follows right behind, and the
@@ -86,6 +88,7 @@ def _earliest(alike: list[Times]) -> Times:
     """
     apart = [each for each in alike if not any(_tells_better(other, each) for other in alike)]
     first, *rivals = sorted(apart, key=lambda each: (_is_of_device(each.column), _lateness(each, apart)))
+    rivals += [each for each in alike if each not in apart and _may_be_later(first, each)]
     named = tuple(each.column for each in rivals if not each.times.equals(first.times))
     return replace(first, rivals=named)
 
@@ -101,10 +104,30 @@ def _tells_better(one: Times, other: Times) -> bool:
     later: pd.Series = (one.times - other.times).dropna()
     if not other.are_days:
         return bool((later.groupby(other.times).min() < _AFTER_A_START).mean() > 0.5)
-    steps = other.times.drop_duplicates().sort_values().diff().dropna()
-    # Of equally common steps, mode names the shortest first. West of Greenwich, a day ends the next in UTC.
-    period = [*steps.mode(), _DAY][0]
-    return bool((later < period + _DAY / 2).mean() > 1 - _TIED)
+    # West of Greenwich, a day ends the next in UTC.
+    return bool((later < _period(other) + _DAY / 2).mean() > 1 - _TIED)
+
+
+def _may_be_later(one: Times, days: Times) -> bool:
+    """Tell whether a time that tells days better may be that of a later event, such as the delivery.
+
+    Times of the same event fall on their days, or, where the days are those of a zone west of that of the
+    times, fill the length of a day that begins at another hour.
+    """
+    if one.are_days or not days.are_days or _period(days) > _DAY or not _tells_better(one, days):
+        return False
+    later = (one.times - days.times).dropna()
+    if (later < pd.Timedelta(0)).mean() > _TIED or (later < _DAY).mean() > 1 - _TIED:
+        return False
+    first, last = later.quantile([_EDGE, 1 - _EDGE])
+    return bool(abs(last - first - _DAY) > _NEAR)
+
+
+def _period(days: Times) -> pd.Timedelta:
+    """Return the usual time from one of the days to the next, for instance a week."""
+    steps = days.times.drop_duplicates().sort_values().diff().dropna()
+    # Of equally common steps, mode names the shortest first.
+    return [*steps.mode(), _DAY][0]
 
 
 def _lateness(one: Times, others: list[Times]) -> float:

@@ -56,6 +56,25 @@ def test_delays_do_not_make_a_later_time_the_finer_one(
     assert order.reason.endswith("; 'shipped_at' could be those of the events, too") is is_told
 
 
+def test_days_that_a_later_time_seems_to_tell_better_are_named(look: LookAt) -> None:
+    lines = _orders("s", "s", at_once=True).rename(columns={"created_at": "order_date"})
+    hours = pd.Series(np.random.default_rng(1).integers(2, 11, size=len(lines)))
+    shipped = lines["order_date"] + pd.to_timedelta(hours * 3600 + lines.index, "s")
+    days = lines.assign(order_date=lines["order_date"].dt.floor("D"))
+    _, order = understood(look, days.assign(shipped_at=shipped))
+    assert {order.column, *re.findall("'([a-z_]+)' could be", order.reason)} == {"order_date", "shipped_at"}
+
+
+@pytest.mark.parametrize(("zone", "hours"), [(-8, 24), (0, 24), (9, 24), (0, 12)])
+def test_days_of_the_same_event_are_not_named(look: LookAt, zone: int, hours: int) -> None:
+    lines = _orders("s", "s", at_once=True).drop(columns="shipped_at")
+    seconds = np.random.default_rng(1).integers(hours * 3600, size=len(lines))
+    local = lines["created_at"].dt.floor("D") + pd.to_timedelta(seconds, "s")
+    zoned = lines.assign(created_at=local - pd.Timedelta(hours=zone), order_date=local.dt.floor("D"))
+    _, order = understood(look, zoned)
+    assert order.column == "created_at" and "order_date" not in order.reason
+
+
 def test_a_date_that_stands_for_none_makes_no_delivery_the_earlier_one(look: LookAt) -> None:
     lines = _orders("D", "D", at_once=False)
     lines.loc[::40, "shipped_at"] = pd.Timestamp("1900-01-01")
