@@ -82,6 +82,8 @@ def describe_missing_column(column: str, available: Iterable[str], needed_for: s
     meant = f"; did you mean {lowered[close[0]]!r}?" if close else ""
     if not close and any(map(looks_like_a_value, names)):
         meant = "; is the first line a row? It must name the columns"
+    elif not close and len(names) == 1 and " " in names[0].strip():
+        meant = '; are these several, with blanks between them? separator: " " reads them'
     purpose = f", which {needed_for}" if needed_for else ""
     # Quotation marks make blanks at the ends of a name and unprintable characters visible.
     listed = ", ".join(n if n and n == n.strip() and n.isprintable() else repr(n) for n in names)

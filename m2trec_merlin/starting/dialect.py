@@ -20,6 +20,8 @@ from m2trec_merlin.readers.files.dialect import Dialect, Utf8Watch, usual_separa
 from m2trec_merlin.readers.files.table_file import TableFile
 
 _CANDIDATES = ",;\t|^~"
+#: R's write.table separates by blanks. Texts hold them, too, so they count only where nothing else separates.
+_BLANK = " "
 #: Separators of several characters, which some exports use because fields may hold commas.
 _LONG = ("::", "||", "@@", "\t\t", ";;", "~~", "$$", "|~|")
 _BLOCK_BYTES = 1 << 20
@@ -115,7 +117,11 @@ def _separator(file: Path, text: str) -> str:
         if _separates(mark, [line for line in sampled if line.strip()]):
             what = f"its fields have {mark!r} between them; one character is read: write a tab in its place"
             raise DataError(str(file), [f"{file}: {what}, and the names of the columns in the first line"])
-    scores = _scores(file, sample, csv.QUOTE_MINIMAL) or _scores(file, sample, csv.QUOTE_NONE)
+    tried = (
+        _scores(file, sample, marks, csv.QUOTE_MINIMAL) or _scores(file, sample, marks, csv.QUOTE_NONE)
+        for marks in (_CANDIDATES, _BLANK)
+    )
+    scores = next(filter(None, tried), {})
     if not scores:
         if problem := _sessions_in(sampled):
             raise DataError(str(file), [f"{file}: {problem}"])
@@ -124,7 +130,7 @@ def _separator(file: Path, text: str) -> str:
         raise DataError(
             str(file),
             [
-                f"{file}: no column separator found: tried {', '.join(map(repr, _CANDIDATES))}; "
+                f"{file}: no column separator found: tried {', '.join(map(repr, _CANDIDATES + _BLANK))}; "
                 "a table needs a header and the same number of fields in each row"
             ],
         )
@@ -165,10 +171,10 @@ def _sessions_in(lines: list[str]) -> str | None:
     )
 
 
-def _scores(file: Path, sample: str, quoting: Literal[0, 3]) -> dict[str, tuple[bool, bool, int]]:
-    """Return the separators that divide the rows of a sample equally, each with a score."""
+def _scores(file: Path, sample: str, marks: str, quoting: Literal[0, 3]) -> dict[str, tuple[bool, bool, int]]:
+    """Return the marks that divide the rows of a sample equally, each with a score."""
     scores = {}
-    for separator in _CANDIDATES:
+    for separator in marks:
         rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator, quoting=quoting)
         try:
             fields = [len(row) for row in rows if row]

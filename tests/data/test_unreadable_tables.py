@@ -106,3 +106,14 @@ def test_a_wrong_dialect_is_one_problem_a_file(
     assert "items.csv: is not UTF-8 (row 1, column 'title'): save it as UTF-8, or name its own" in problem
     (problem,) = problems_of(_write(config, clicks, described.replace("red apple", '"Star" apple')))
     assert "items.csv: a quotation mark opens no quoted field (line 2: " in problem
+
+
+def test_blanks_between_columns_are_told_with_the_setting_that_reads_them(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items)
+    blank = "".join(f'"{a}" "{b}"\n' for a, b in zip(["item_id", *"12"], ["title", *"ab"], strict=True))
+    told = '; are these several, with blanks between them? separator: " " reads them'
+    assert told in "\n".join(problems_of(_write(config, items=blank)))
+    commas = blank.replace(" ", ",").replace("title", "full name")
+    assert told not in "\n".join(problems_of(_write(config, items=commas)))

@@ -9,6 +9,7 @@ import pytest
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.starting.dialect import Writing, writing_of
+from m2trec_merlin.starting.look import look_at
 
 ROWS = ["sku;name;price", *(f"A{i};Käse {i}, alt;{i},50" for i in range(30))]
 
@@ -160,3 +161,17 @@ def test_an_empty_column_lies_between_two_separators(tmp_path: Path, mark: str) 
     path = tmp_path / "films.csv"
     path.write_text("\n".join(mark.join(row) for row in rows), encoding="utf-8")
     assert writing_of(path).dialect.separator == mark
+
+
+def test_blanks_separate_where_nothing_else_does(tmp_path: Path) -> None:
+    """As R's write.table writes them, which counts the rows, too, unless told otherwise."""
+    rows = ['"sku" "name"', *(f'{n} "Blue rug {n}"' for n in range(20))]
+    assert writing_of(write(tmp_path / "a.csv", "\n".join(rows))).dialect == Dialect(" ")
+    named = ["", *(f'"{n}" ' for n in range(20))]
+    with pytest.raises(DataError, match=r"row names of R \(col\.names=NA writes it\)"):
+        text = "\n".join(map(str.__add__, named, rows))
+        look_at(write(tmp_path / "b.csv", text), writing_of(tmp_path / "b.csv").dialect, 100)
+    followed = write(tmp_path / "c.csv", '"" ' + text)
+    assert list(look_at(followed, writing_of(followed).dialect, 100).columns) == ["sku", "name"]
+    titles = ["product id;full name", *(f"p {n};blue rug {n}" for n in range(9))]
+    assert writing_of(write(tmp_path / "d.csv", "\n".join(titles))).dialect == Dialect(";")
