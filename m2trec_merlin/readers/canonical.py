@@ -8,6 +8,8 @@ a session) and, if the source has times, timestamp; with `data.targets`, whether
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,9 +17,12 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.readers.rounded import are_rounded_ids
 from m2trec_merlin.spelling import has_fraction, has_point, text_of_id
 
 SPLITS = ("train", "valid", "test")
+#: A number with an exponent, as programs write it.
+_WITH_EXPONENT = r"^-?[1-9](?:\.[0-9]+)?[eE]\+[0-9]{2,3}$"
 
 
 def normalise_ids(values: pd.Series) -> pd.Series:
@@ -60,28 +65,41 @@ def has_fractions(values: pd.Series) -> np.ndarray:
 
 
 def digits_to_integers(ids: pd.Series) -> pd.Series:
-    """Return text ids as Int64 if all of them are whole numbers, written as 12 or 12.0.
+    """Return text ids as Int64 if all of them are whole numbers, written as in `in_plain_digits`.
 
     CSV files have no types, and programs write whole numbers as decimals in files where some are missing.
     """
-    present = ids.dropna().astype(str)
-    if len(present) and present.str.fullmatch(r"(?:0|-?[1-9][0-9]{0,17})(?:\.0)?").all():
-        return without_zero_fractions(ids).astype("Int64")
+    plain = in_plain_digits(ids)
+    present = plain.dropna().astype(str)
+    if len(present) and present.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
+        return plain.astype("Int64")
     return ids
 
 
-def without_zero_fractions(ids: pd.Series) -> pd.Series:
-    """Replace texts such as 12.0 by 12: programs write whole numbers with gaps as decimals to CSV."""
+def in_plain_digits(ids: pd.Series) -> pd.Series:
+    """Replace 12.0, as programs write 12 in a column with gaps, by 12, and 1e+05, as R writes it, by 100000.
+
+    Numbers that may have lost digits stay as they are, for the checks to refuse them.
+    """
     if pd.api.types.infer_dtype(ids, skipna=True) not in ("string", "empty"):
         # CSV and Parquet files side by side give texts and numbers in one column; numbers are left as they
         # are.
         is_text = ids.map(lambda value: isinstance(value, str))
-        return ids.where(~is_text, without_zero_fractions(ids[is_text]))
+        return ids.where(~is_text, in_plain_digits(ids[is_text]))
     texts = pa.array(ids, pa.string(), from_pandas=True)
-    if not pc.any(pc.ends_with(texts, ".0")).as_py():
+    if pc.any(pc.ends_with(texts, ".0")).as_py():
+        texts = pc.replace_substring_regex(texts, r"^(-?\d+)\.0$", r"\1")
+        ids = pd.Series(texts.to_pandas().to_numpy(object), ids.index, name=ids.name)
+    short = pc.fill_null(pc.match_substring_regex(texts, _WITH_EXPONENT), False)
+    if not pc.any(short).as_py():
         return ids
-    whole = pc.replace_substring_regex(texts, r"^(-?\d+)\.0$", r"\1")
-    return pd.Series(whole.to_pandas().to_numpy(object), ids.index, name=ids.name)
+    exact = short.to_numpy(zero_copy_only=False) & ~are_rounded_ids(ids)
+    return ids.where(~exact, ids.where(exact).map(_without_exponent, na_action="ignore"))
+
+
+def _without_exponent(text: str) -> str:
+    number = Decimal(text)
+    return text if has_fraction(number) else str(int(number))
 
 
 class KnownItems:
@@ -97,8 +115,8 @@ class KnownItems:
     def positions(self, item_ids: pd.Series) -> np.ndarray:
         """Return the position of each id in `ids`, int64; -1 if it is missing or unknown.
 
-        If all known ids are whole numbers, the text 12.0 means 12.
+        If all known ids are whole numbers, the texts 12.0 and 1e+05 mean 12 and 100000.
         """
         if self.ids.dtype == np.int64 and item_ids.dtype == object:
-            item_ids = without_zero_fractions(item_ids)
+            item_ids = in_plain_digits(item_ids)
         return self._index.find(item_ids).astype(np.int64)

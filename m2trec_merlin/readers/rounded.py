@@ -32,8 +32,7 @@ def are_rounded_ids(values: pd.Series) -> np.ndarray:
     """Tell which values cannot be ids because they stand for several whole numbers, bool."""
     if values.dtype == object:
         big = [isinstance(value, float) and abs(value) >= _exact_below(np.float64) for value in values]
-        exponents, digits, _ = _with_exponents(values)
-        return np.array(big, bool) | (digits < exponents)
+        return np.array(big, bool) | _lost_digits(values, np.inf)
     if not pd.api.types.is_float_dtype(values):
         return np.zeros(len(values), dtype=bool)
     return _are_inexact(values)
@@ -45,11 +44,23 @@ def are_rounded_positions(values: pd.Series) -> np.ndarray:
     Doubles pass, because their rounding is finer than any clock.
     """
     if values.dtype == object:
-        exponents, digits, by_r = _with_exponents(values)
-        lost = digits < np.where(exponents < _OF_ANY_FLOAT, exponents, _FRACTION_OF_FLOAT)
-        return lost & ~by_r if lost.sum() <= _FEW * len(lost) else lost
+        return _lost_digits(values, _OF_ANY_FLOAT)
     is_short = str(values.dtype).lower() in _SHORT_FLOATS
     return _are_inexact(values) if is_short else np.zeros(len(values), dtype=bool)
+
+
+def _lost_digits(values: pd.Series, of_any_float: float) -> np.ndarray:
+    """Tell which numbers are written with fewer digits than they have, bool.
+
+    Args:
+        values: a column of texts.
+        of_any_float: the exponent from which on a fraction of six digits is enough.
+    """
+    exponents, digits, by_r = _with_exponents(values)
+    lost = digits < np.where(exponents < of_any_float, exponents, _FRACTION_OF_FLOAT)
+    if not lost.any():
+        return lost
+    return lost & ~by_r if values[lost].nunique() <= _FEW * values.nunique() else lost
 
 
 def _are_inexact(floats: pd.Series) -> np.ndarray:

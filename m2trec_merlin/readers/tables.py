@@ -15,8 +15,8 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import (
     KnownItems,
     digits_to_integers,
+    in_plain_digits,
     normalise_ids,
-    without_zero_fractions,
 )
 from m2trec_merlin.readers.files.dialect import Dialect, DialectOptions
 from m2trec_merlin.readers.files.table_file import TableFile
@@ -312,7 +312,7 @@ class TableFiles:
         for block in self._interactions_file.blocks(own_names, single=single):
             rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
             if SESSION_ID in rows and not self._interactions_file.is_typed:
-                rows[SESSION_ID] = without_zero_fractions(rows[SESSION_ID])
+                rows[SESSION_ID] = in_plain_digits(rows[SESSION_ID])
             yield rows
 
     def _known_items(self) -> KnownItems | None:

@@ -41,7 +41,8 @@ def test_digits_become_numbers_only_if_all_are_whole() -> None:
     assert digits_to_integers(pd.Series(["12", "-3", None])).dropna().tolist() == [12, -3]
     assert digits_to_integers(pd.Series(["12.0", "-3.0", None])).dropna().tolist() == [12, -3]
     assert digits_to_integers(pd.Series(["12", "-3.0", None])).dropna().tolist() == [12, -3]
-    for text in ("007", "1.5", "1.00", "x", "9" * 30, "1٣"):
+    lost = ("1e+05", "1.2E+07", "4.00638E+12", "1.25e+01", "1e5", "1e+999")
+    for text in (*lost, "007", "1.5", "1.00", "x", "9" * 30, "1٣"):
         assert digits_to_integers(pd.Series(["12", text])).tolist() == ["12", text]
 
 
@@ -55,6 +56,15 @@ def test_whole_numbers_are_found_though_gaps_made_decimals_of_them() -> None:
     asked = pd.Series(["7.0", None, "7.5", "6.0"], dtype=object)
     assert KnownItems(pd.Series([5, 7], dtype="Int64")).positions(asked).tolist() == [1, -1, -1, -1]
     assert KnownItems(pd.Series(["7", "v7.0"])).positions(asked).tolist() == [-1, -1, -1, -1]
+
+
+@pytest.mark.parametrize("known", ["100000", "1e+05"])
+@pytest.mark.parametrize("asked", ["100000", "1e+05"])
+def test_an_id_that_r_shortens_is_that_of_all_digits(known: str, asked: str) -> None:
+    others = [str(number) for number in range(1, 30)]
+    items = KnownItems(digits_to_integers(pd.Series([known, *others])))
+    found = items.positions(pd.Series(["99", asked, None, *others], index=[0, 0, 1, *range(29)]))
+    assert found.tolist() == [-1, 0, -1, *range(1, 30)]
 
 
 def test_missing_ids_are_unknown_items() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,12 +49,14 @@ def test_what_programs_write_has_all_digits_of_a_float(text: str) -> None:
     assert not are_rounded_positions(pd.Series([text, None])).any()
 
 
-def test_few_round_numbers_that_r_shortens_are_exact_places_and_no_ids() -> None:
-    numbers = pd.Series([*map(str, range(99_900, 100_000)), "1e+05", "100001"])
-    assert not are_rounded_positions(numbers).any()
-    assert are_rounded_ids(numbers).sum() == 1
-    by_spreadsheet = numbers.replace("1e+05", "1E+05")
-    assert are_rounded_positions(by_spreadsheet).sum() == 1
+@pytest.mark.parametrize("are_rounded", [are_rounded_ids, are_rounded_positions])
+@pytest.mark.parametrize("often", [1, 50])
+def test_few_round_numbers_that_r_shortens_are_exact(
+    are_rounded: Callable[[pd.Series], np.ndarray], often: int
+) -> None:
+    numbers = pd.Series([*map(str, range(99_900, 100_000)), *["1e+05"] * often, "100001"])
+    assert not are_rounded(numbers).any()
+    assert are_rounded(numbers.replace("1e+05", "1E+05")).sum() == often
 
 
 def test_times_in_floats_of_32_bits_are_rounded() -> None:

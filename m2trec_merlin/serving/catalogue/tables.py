@@ -17,7 +17,7 @@ from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.data.validation import check_item_ids, check_items
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.canonical import normalise_ids, without_zero_fractions
+from m2trec_merlin.readers.canonical import in_plain_digits, normalise_ids
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.near_ids import doubt_of_items
@@ -197,7 +197,7 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
 def _as_the_run(ids: pd.Series, whole: bool) -> pd.Series:
     """Return ids as the run would have read them; where its ids are whole numbers, the text 12.0 is 12."""
     is_text = whole and pd.api.types.infer_dtype(ids, skipna=True) == "string"
-    return without_zero_fractions(ids) if is_text else ids
+    return in_plain_digits(ids) if is_text else ids
 
 
 def _column_of_ids(available: Sequence[str], written: ItemFormat) -> str:
