@@ -28,7 +28,7 @@ _NOTABLE = 0.05
 #: Sessions with fewer events may well repeat themselves.
 _LONG_ENOUGH = 4
 #: Odd factors of a hash that spreads over 64 bits.
-_FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
+_FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
 def check_ids(values: pd.Series, column: str, log: ProblemLog, missing_hint: str = "") -> pd.Series:
@@ -57,15 +57,21 @@ def _codes(values: pd.Series) -> np.ndarray:
     return values.to_numpy(np.int64, na_value=0) if whole else numbered(values)[0]
 
 
+def _mix(*codes: np.ndarray) -> np.ndarray:
+    """Return numbers that are equal where all codes are, and differ elsewhere but by chance, uint64."""
+    parts = zip(codes, _FACTORS, strict=False)
+    return np.asarray(sum(code.astype(np.uint64) * factor for code, factor in parts))
+
+
 def _count_doubled(session: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Count sessions of at least four events whose second half repeats the first, and all sessions that long.
 
     Args:
         session: number of each event's session, rising by 1 from session to session, int64 [E].
-        items: code of each event's item, int64 [E].
+        items: code of each event's item, and of its time if it has one, [E].
 
     Returns:
-        Both counts, int64 [2]. Sessions of a single distinct item do not count as repeated.
+        Both counts, int64 [2]. Sessions whose events are all equal do not count as repeated.
     """
     lengths = np.bincount(session)
     half, start = lengths // 2, np.cumsum(lengths) - lengths
@@ -167,16 +173,13 @@ class InteractionChecker:
         return f"{near}: write both alike" if near else self._unknown_hint
 
     def _count_repeated(self, session: np.ndarray, chunk: pd.DataFrame) -> None:
-        """Count events with the same session, item and time or position as another one, by a fast hash."""
-        order = [chunk[column] for column in (TIMESTAMP, POSITION) if column in chunk]
+        """Count events with the item and the time or position of another one in their session, by a hash."""
         if ITEM_ID not in chunk:
             return
-        if not order:
-            self._doubled += _count_doubled(session, _codes(chunk[ITEM_ID]))
-            return
-        parts = [session, _codes(chunk[ITEM_ID]), _codes(order[0])]
-        mixed = sum((part.astype(np.uint64) * factor for part, factor in zip(parts, _FACTORS, strict=True)))
-        self._repeated += int(pd.Series(mixed).duplicated().sum())
+        read = [column for column in (ITEM_ID, TIMESTAMP, POSITION) if column in chunk][:2]
+        events = _mix(*(_codes(chunk[column]) for column in read))
+        self._repeated += int(pd.Series(_mix(events, session)).duplicated().sum())
+        self._doubled += _count_doubled(session, events)
 
     def _check_sessions(
         self, chunk: pd.DataFrame, session_ids: pd.Series, session: np.ndarray, first: np.ndarray
@@ -222,13 +225,15 @@ class InteractionChecker:
             found.append(f"column '{column}': {self._odd_ids}; without them, a session is another one")
         if alike := self._alike_ids.doubt():
             found.append(f"column '{column}': {alike}")
-        if self._repeated > _NOTABLE * self._rows:
+        # Of one item, a session may have several events without a place, or of one day or hour.
+        are_told_apart = POSITION in self._origin.columns or self._times.are_fine
+        doubled, long = self._doubled
+        if are_told_apart and self._repeated > _NOTABLE * self._rows:
             found.append(
                 f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and place: "
                 f"does {self._origin.label} hold something twice?"
             )
-        doubled, long = self._doubled
-        if doubled > _NOTABLE * long:
+        if not are_told_apart and doubled > _NOTABLE * long:
             found.append(
                 f"{doubled:,} of {long:,} sessions of {_LONG_ENOUGH} events and more hold the same events "
                 f"twice, one after another: does {self._origin.label} hold something twice?"

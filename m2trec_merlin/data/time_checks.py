@@ -114,6 +114,11 @@ class TimeChecks:
         spans = np.maximum.reduceat(times, starts) - np.minimum.reduceat(times, starts)
         self._sessions, self._long = self._sessions + len(starts), self._long + int((spans > _LONG).sum())
 
+    @property
+    def are_fine(self) -> bool:
+        """Whether most times are no whole hours or days."""
+        return self._within_hours > (self._times - self._odd) / 2
+
     def notices(self, session_column: str) -> list[str]:
         """Return warnings about times that are valid, but probably not intended.
 

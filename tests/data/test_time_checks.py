@@ -8,6 +8,7 @@ import pytest
 
 from m2trec_merlin.data.time_checks import TimeChecks
 from m2trec_merlin.readers.times import ISO_8601, parse_instants
+from tests.worlds.tables import MakeConfig, problems_of
 
 HOURS = pd.Series(pd.date_range("2026-03-01 00:07", periods=1000, freq="41min"))
 
@@ -38,3 +39,12 @@ def test_times_with_and_without_an_offset_are_told(every: int, told: str) -> Non
         written = written.where(np.arange(len(written)) % every > 0, written + "+0100")
     assert [told in notice for notice in notices(written)] == [True] * bool(told)
     assert notices(HOURS.dt.strftime("%Y-%m-%dT%H:%M:%SZ")) == []
+
+
+def test_names_of_zones_that_are_not_known_ask_for_offsets(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["2024-03-01 09:00 PDT"] * 2})
+    options = {"time_format": "%Y-%m-%d %H:%M %Z"}
+    (problem,) = problems_of(make_config(events, items, columns={"order": "time"}, options=options))
+    assert "row 1 ('2024-03-01 09:00 PDT')" in problem and "write offsets (%z): few names of zones" in problem
