@@ -19,6 +19,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from m2trec_merlin.shares import counted
+
 #: Number of things that one message names; the rest are counted.
 _NAMED = 5
 
@@ -50,8 +52,7 @@ class DataError(M2TRecError):
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         self.source = source
-        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        super().__init__(f"{source}: {count} found", problems)
+        super().__init__(f"{source}: {counted(len(problems), 'problem')} found", problems)
 
     def __reduce__(self) -> Any:
         # Dask workers pickle their errors; by default only the message would be passed to __init__.

@@ -1,6 +1,17 @@
-"""Shares as people write them."""
+"""Shares and counts as people write them."""
 
 from __future__ import annotations
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun, and a verb that agrees with it: "1 row", "2 rows", "1 item has".
+
+    Args:
+        count: the count.
+        one: the words after 1.
+        many: the words after any other count; by default those after 1 with an s.
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def percent(part: float, whole: float = 1.0) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from m2trec_merlin.shares import percent
+from m2trec_merlin.shares import counted, percent
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,9 @@ from m2trec_merlin.shares import percent
 )  # fmt: skip
 def test_shares_as_people_write_them(part: float, whole: float, text: str) -> None:
     assert percent(part, whole) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 rows"), (1, "1 row"), (1200, "1,200 rows")])
+def test_counted_nouns(count: int, text: str) -> None:
+    assert counted(count, "row") == text
+    assert counted(count, "row has", "rows have") == f"{text} {'has' if count == 1 else 'have'}"

@@ -31,6 +31,7 @@ from m2trec_merlin.columns import are_missing_words, as_text, to_arrow
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.sections import Name, Section
+from m2trec_merlin.shares import counted
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
@@ -197,7 +198,7 @@ class Attribute(Section):
             found = [*others, Fault(WRITTEN_LISTS, values, written, WRITTEN_LISTS_HINT)]
         yield from found
 
-    def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
+    def doubts(self, values: pd.Series, of: str = "item") -> Iterator[str]:
         """Yield warnings about known values of the raw column that are valid, but probably not intended.
 
         These are words for a missing value, HTML (which counts as words), damaged letters, quotation marks
@@ -205,28 +206,30 @@ class Attribute(Section):
 
         Args:
             values: the known values of the column.
-            of: the plural noun for what the values belong to, "items" or "events".
+            of: the noun for what a value belongs to, "item" or "event".
         """
+
+        def of_them(count: int, has: str = "holds", have: str = "hold") -> str:
+            return counted(count, f"{of} {has}", f"{of}s {have}")
+
         written = written_lists(values)
         if written.any():
             example = repr(shorten(values[written].iloc[0], 60))
-            yield f"{written.sum():,} {of} hold lists written as text, read as they stand, such as {example}"
+            yield f"{of_them(written.sum())} lists written as text, read as they stand, such as {example}"
         compared = self.comparable(values)
         if not pa.types.is_string(compared.type):
             return
-        counted = pc.value_counts(compared)
-        for entry in counted.filter(pa.array(are_missing_words(counted.field("values")))).to_pylist():
+        met = pc.value_counts(compared)
+        for entry in met.filter(pa.array(are_missing_words(met.field("values")))).to_pylist():
             yield (
-                f"{entry['counts']:,} {of} have '{entry['values']}', which is taken for a value: leave it "
-                "empty where there is none"
+                f"{of_them(entry['counts'], 'has', 'have')} '{entry['values']}', which is taken for a value: "
+                "leave it empty where there is none"
             )
         for pattern, most, what in _DOUBTFUL:
-            held = counted.filter(
-                pc.fill_null(pc.match_substring_regex(counted.field("values"), pattern), False)
-            )
+            held = met.filter(pc.fill_null(pc.match_substring_regex(met.field("values"), pattern), False))
             if (count := pc.sum(held.field("counts")).as_py() or 0) > most * len(values):
                 example = repr(shorten(held.field("values")[0].as_py(), 60))
-                yield f"{count:,} {of} hold {what.format(example)}"
+                yield f"{of_them(count)} {what.format(example)}"
 
     def value_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a raw value that is not missing."""

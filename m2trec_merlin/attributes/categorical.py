@@ -36,7 +36,7 @@ class Categorical(Attribute):
         """One vector per value."""
         return Embedding(self.dim)
 
-    def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
+    def doubts(self, values: pd.Series, of: str = "item") -> Iterator[str]:
         """Warn also about values that are probably the same, or are probably not."""
         yield from super().doubts(values, of)
         yield from doubts_of_capitals(self.comparable(values))

@@ -66,7 +66,7 @@ class MultiCategorical(Attribute):
         odd = are_objects(values, within_lists=True)
         yield Fault("is neither a value nor a list of values", values, odd)
 
-    def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
+    def doubts(self, values: pd.Series, of: str = "item") -> Iterator[str]:
         """Warn also about values that are probably the same, or not, and about another likely separator."""
         yield from super().doubts(values, of)
         yield from doubts_of_capitals(self.filter_values(values).flatten())

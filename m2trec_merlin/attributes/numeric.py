@@ -65,7 +65,7 @@ class Numeric(Attribute):
             yield Fault("is below 0, and log needs numbers of at least 0", single, finite & (found < 0))
         yield Fault("is a list, not a number", values, is_list)
 
-    def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
+    def doubts(self, values: pd.Series, of: str = "item") -> Iterator[str]:
         """Warn about points that may separate thousands, and about outliers that may stand for missing."""
         if self.decimal == "." and may_have_points_at_thousands(values):
             pointed = values[values.str.contains(".", regex=False)].iloc[0]

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from m2trec_merlin.config.files import describe_value
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.shares import counted
 
 #: Kinds of mistakes whose message contains the value that was found.
 _TELL_WHAT_THEY_GOT = ("model_type", "model_attributes_type", "union_tag_invalid")
@@ -42,7 +43,7 @@ def explain(
         tells_enough = isinstance(shown, dict | list) or mistake["type"] in ("missing", *_TELL_WHAT_THEY_GOT)
         got = "" if tells_enough else f" (got {describe_value(shown)})"
         mistakes.append(f"{where}: {_message(mistake, model)}{got}")
-    return ConfigError(f"{path}: {count} mistake{'s' if count != 1 else ''} in the configuration", mistakes)
+    return ConfigError(f"{path}: {counted(count, 'mistake')} in the configuration", mistakes)
 
 
 def _message(mistake: ErrorDetails, model: type[BaseModel]) -> str:

@@ -17,6 +17,7 @@ from m2trec_merlin.columns import as_category, as_text, of_one_type
 from m2trec_merlin.config import Config
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.readers.problems import ProblemLog
+from m2trec_merlin.shares import counted
 
 #: Number of values of an attribute that are checked for doubtful ones: in total, and per chunk.
 _SAMPLED, _SAMPLED_AT_ONCE = 100_000, 20_000
@@ -96,8 +97,9 @@ class EventColumns:
                 found.append(f"event attribute '{attribute.name}' has no value for any event")
             elif parts:
                 values = pd.concat(parts, ignore_index=True)
-                which = "events" if len(values) < _SAMPLED else f"of {len(values):,} events"
-                found += [f"event attribute '{attribute.name}': {d}" for d in attribute.doubts(values, which)]
+                seen = "" if len(values) < _SAMPLED else f", in {len(values):,} events"
+                doubts = attribute.doubts(values, "event")
+                found += [f"event attribute '{attribute.name}'{seen}: {doubt}" for doubt in doubts]
         return found
 
     def _doubts_of_targets(self) -> Iterator[str]:
@@ -109,8 +111,8 @@ class EventColumns:
         for value, count in self._met().items():
             if value not in wanted and (meant := folded.get(value.casefold())) is not None:
                 yield (
-                    f"{column}: {count:,} events have '{value}', which is not '{meant}' of "
-                    "data.targets.values, and so are no targets: name both, or write them alike"
+                    f"{column}: {counted(count, 'event has', 'events have')} '{value}', which is not "
+                    f"'{meant}' of data.targets.values, and so no target: name both, or write them alike"
                 )
         # A configuration writes 4.5 for the 4.50 of a table; but a 1.10 in it is meant to be no 1.1.
         written = [*self._written, *(value for value in self._targets.values if value not in wanted)]

@@ -37,7 +37,7 @@ from m2trec_merlin.runs.folder import (
     REPORT_PAGE,
     TIMES,
 )
-from m2trec_merlin.shares import percent
+from m2trec_merlin.shares import counted, percent
 from m2trec_merlin.version import __version__
 
 #: In a split of at least so many sessions, one session with more than this share of the events is suspicious.
@@ -129,7 +129,8 @@ def summarise_data(directory: Path) -> str:
     )
     if counts["cold_items"]:
         lines.append(
-            f"  {counts['cold_items']:,} cold items took {counts['cold_sessions']:,} sessions out of training"
+            f"  {counted(counts['cold_items'], 'cold item')} took "
+            f"{counted(counts['cold_sessions'], 'session')} out of training"
         )
     return "\n".join([*lines, *(f"  {notice}" for notice in manifest["notices"])])
 

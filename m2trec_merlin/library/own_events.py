@@ -16,6 +16,7 @@ from m2trec_merlin.readers.times import ISO_8601, parse_instants, to_microsecond
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.sessions import event_fields, session_files
+from m2trec_merlin.shares import counted
 
 #: Function that takes a message on what is ignored.
 Tell = Callable[[str], None]
@@ -124,7 +125,7 @@ def targets_of(events: pd.DataFrame, run: Run) -> np.ndarray | None:
 
 def _tell_missing(column: str, what: str, wrong: np.ndarray, tell: Tell) -> None:
     if count := int(wrong.sum()):
-        tell(f"column '{column}' {what} in {count:,} lines: these count as missing")
+        tell(f"column '{column}' {what} in {counted(count, 'line')}: these count as missing")
 
 
 def _column(events: pd.DataFrame, name: str, tell: Tell) -> pd.Series:

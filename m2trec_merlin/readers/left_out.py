@@ -11,6 +11,7 @@ from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.problems import SHOWN
+from m2trec_merlin.shares import counted
 
 #: The most ids of items that an unknown id is compared with.
 _COMPARED = 10_000
@@ -53,7 +54,7 @@ class LeftOut:
         reasons = {f"their items are not in {items}, {self.example}": self.unknown}
         reasons["they name no item"] = self.missing
         return [
-            f"{'all ' if count == self.seen else ''}{count:,} events left out: {reason}"
+            f"{'all ' if count == self.seen else ''}{counted(count, 'event')} left out: {reason}"
             for reason, count in reasons.items()
             if count
         ]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.columns import are_missing_words
+from m2trec_merlin.shares import counted
 
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
@@ -119,9 +120,10 @@ class MissingWords:
             column: the name of the column in the source.
         """
         for word, count in self._events.items():
+            events = counted(count, "event has", "events have")
             yield (
-                f"{count:,} events have '{word}' in column '{column}', which is taken for a name: leave it "
-                "empty where there is no value"
+                f"{events} '{word}' in column '{column}', which is taken for a name: leave it empty where "
+                "there is no value"
             )
 
 

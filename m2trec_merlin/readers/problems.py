@@ -13,6 +13,7 @@ import pandas as pd
 
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.shares import counted
 
 #: Rows shown per problem; the others are only counted.
 SHOWN = 5
@@ -66,7 +67,7 @@ class ProblemLog:
         """Return one line per problem, in the order in which they were found."""
         lines = list(self._general)
         for (column, what), problem in self._of_rows.items():
-            count = f"{problem.count:,} row{'s' if problem.count != 1 else ''}"
+            count = counted(problem.count, "row")
             more = ", ..." if problem.count > len(problem.rows) else ""
             hint = f"; {problem.hint}" if problem.hint else ""
             rows = ", ".join(problem.rows)

@@ -11,7 +11,7 @@ from pandas.core.groupby import SeriesGroupBy
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.user_sessions import may_be_many
-from m2trec_merlin.shares import percent
+from m2trec_merlin.shares import counted, percent
 from m2trec_merlin.starting.event_times import names_users
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.measures import holds_amounts
@@ -271,4 +271,5 @@ def _of_many(column: Column, first: int) -> Iterator[str]:
             "it, leave these out, or give each guest another"
         )
     if missing := int(values.isna().sum()):
-        yield f"{missing:,} events have none, which the data step refuses: leave these out, or give them one"
+        have = counted(missing, "event has", "events have")
+        yield f"{have} none, which the data step refuses: leave these out, or give them one"

@@ -198,7 +198,7 @@ def test_of_many_events_some_are_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr("m2trec_merlin.data.event_columns._SAMPLED", 100)
     raw = make_events().assign(event="NULL")
     [line] = [line for line in told(events_config(tmp_path, raw)) if "NULL" in line]
-    assert "100 of 100 events have 'NULL'" in line
+    assert "in 100 events: 100 events have 'NULL'" in line
 
 
 def test_a_value_that_differs_from_a_target_by_capitals_is_told(tmp_path):

@@ -338,8 +338,9 @@ def test_words_for_a_missing_value_of_an_attribute_are_told(
     config = make_config(events, items, attributes=attributes)
     notices = validate(config.data.open(0), config).notices
     assert [notice.partition(", which")[0] for notice in notices] == [
-        f"items.csv, column '{column}': {count} items have '{word}'"
-        for count, word, column in (
-            (1, "nan", "title"), (1, "None", "title"), (2, "NULL", "category"), (1, "null", "category")
+        f"items.csv, column '{column}': {items_have} '{word}'"
+        for items_have, word, column in (
+            ("1 item has", "nan", "title"), ("1 item has", "None", "title"),
+            ("2 items have", "NULL", "category"), ("1 item has", "null", "category"),
         )
     ]  # fmt: skip

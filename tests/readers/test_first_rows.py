@@ -95,7 +95,7 @@ def test_ids_that_are_missing_may_be_left_out(table: Path) -> None:
     assert settings.without_effect() == []
     source = settings.open(1)
     assert sum(map(len, source.interactions())) == 5
-    assert source.notices == ["1 events left out: they name no item"]
+    assert source.notices == ["1 event left out: they name no item"]
 
 
 def test_what_is_said_of_a_table_of_items_needs_one(table: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from m2trec_merlin.data.report.statistics import DataStatistics
 from m2trec_merlin.encoded import Layout
-from m2trec_merlin.shares import percent
+from m2trec_merlin.shares import counted, percent
 
 #: The most sentences; there are always at least five.
 _MOST = 8
@@ -61,8 +61,8 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
     if out.cold_items:
         yield (
             _ALWAYS,
-            f"{out.cold_items:,} cold items were drawn, and {out.cold_sessions:,} sessions of training and "
-            "validation that hold one are left out.",
+            f"{counted(out.cold_items, 'cold item was', 'cold items were')} drawn, and "
+            f"{counted(out.cold_sessions, 'session')} of training and validation with one left out.",
         )
     yield (
         _ALWAYS,

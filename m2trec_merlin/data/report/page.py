@@ -16,7 +16,7 @@ from m2trec_merlin.data.report.items import AttributeStatistics, EqualGroup
 from m2trec_merlin.data.report.plots import STYLE, plot_bars, plot_curve
 from m2trec_merlin.data.report.statistics import DataStatistics
 from m2trec_merlin.pages import CARDS, render_page, render_table
-from m2trec_merlin.shares import percent
+from m2trec_merlin.shares import counted, percent
 
 _LENGTH_BARS = 40
 _STYLE = (
@@ -253,19 +253,20 @@ def _left_out(s: DataStatistics) -> str:
     train = s.splits["train"]
     least, most = s.settings["min_session_length"], s.settings["max_session_length"]
     reasons = [
-        f"{out.short_sessions:,} sessions have fewer than {least} events (data.min_session_length).",
+        f"{counted(out.short_sessions, 'session has', 'sessions have')} fewer than {least} events "
+        "(data.min_session_length).",
         f"{out.cut_events:,} events ({percent(out.cut_events, train.events)}) of {out.long_sessions:,} "
         f"training sessions come before their last {most} (data.max_session_length): preprocessing cuts "
         "them. Sessions of validation and test stay whole.",
     ]
     if out.cold_items:
         reasons.append(
-            f"{out.cold_sessions:,} sessions of training and validation hold one of {out.cold_items:,} "
-            "cold items (data.cold_item_share); the test keeps them."
+            f"{counted(out.cold_sessions, 'session')} of training and validation left out for holding one of "
+            f"{counted(out.cold_items, 'cold item')} (data.cold_item_share); the test keeps them."
         )
     reasons += [
-        f"{a.name}: {a.profile.too_long:,} items have more {a.profile.counted} than max_tokens; the rest is "
-        "cut."
+        f"{a.name}: {counted(a.profile.too_long, 'item has', 'items have')} more {a.profile.counted} than "
+        "max_tokens; the rest is cut."
         for a in s.attributes
         if a.profile.too_long
     ]

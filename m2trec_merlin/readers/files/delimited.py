@@ -21,6 +21,7 @@ from m2trec_merlin.readers.files.dialect import Dialect, Utf8Watch, usual_separa
 from m2trec_merlin.readers.files.formats import is_binary, other_format
 from m2trec_merlin.readers.files.quoting import RowCutter, StrayQuotesError
 from m2trec_merlin.readers.problems import SHOWN
+from m2trec_merlin.shares import counted
 
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 _CHUNK_BYTES = 1 << 22
@@ -269,6 +270,6 @@ class _BadRows:
 
     def message(self, expected: int) -> str:
         """Return a message with the number of bad rows and the first ones."""
-        rows = f"{self.count:,} row{'s do' if self.count != 1 else ' does'} not have the {expected} fields of"
+        rows = counted(self.count, "row does", "rows do") + f" not have the {expected} fields of"
         shown = ", ".join(self._shown) + (", ..." if self.count > SHOWN else "")
         return f"{rows} the header: {shown}"

@@ -12,6 +12,7 @@ import re
 import numpy as np
 
 from m2trec_merlin.errors import shorten
+from m2trec_merlin.shares import counted
 
 #: A longer quoted field, in bytes, is a mistake.
 _LONGEST_FIELD = 1 << 22
@@ -78,7 +79,7 @@ class RowCutter:
                 return row
             if b"\n" in field["body"] and self._holds_rows(text, field):
                 rows = field["body"].count(b"\n")
-                what = f"a field takes {rows} row{'s' if rows > 1 else ''} below with it: {_show(field[0])}"
+                what = f"a field takes {counted(rows, 'row')} below with it: {_show(field[0])}"
                 raise self._fault(text, field, what)
         return last
 

@@ -21,6 +21,7 @@ from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.kept import KeptVersions
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
 from m2trec_merlin.serving.catalogue.versions import CatalogueVersions
+from m2trec_merlin.shares import counted
 
 
 @dataclass(frozen=True)
@@ -272,4 +273,4 @@ def left_behind(before: Path, after: Path) -> str:
 
 
 def _some(ids: Sequence[str]) -> str:
-    return f"item {ids[0]}" if len(ids) == 1 else f"{len(ids):,} items"
+    return f"item {ids[0]}" if len(ids) == 1 else counted(len(ids), "item")

@@ -112,7 +112,7 @@ def test_the_name_of_a_file_stays_as_it_is(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:
     found = find(statistics(make_config(events, items.assign(title=["?", *items["title"][1:]]))))
-    assert any(text.startswith("items.csv, column 'title': 1 items have '?'") for text in found)
+    assert any(text.startswith("items.csv, column 'title': 1 item has '?'") for text in found)
 
 
 def test_events_of_unknown_items_that_are_left_out_are_told(
@@ -121,5 +121,5 @@ def test_events_of_unknown_items_that_are_left_out_are_told(
     unknown = events[:1].assign(item_id=77)
     config = make_config(pd.concat([events, unknown]), items, options={"drop_unknown_items": True})
     assert any(
-        text.startswith("1 events left out: their items are not in") for text in find(statistics(config))
+        text.startswith("1 event left out: their items are not in") for text in find(statistics(config))
     )

@@ -47,6 +47,7 @@ from m2trec_merlin.serving.runtime.catalogue.served_catalogue import (
 from m2trec_merlin.serving.runtime.options import Draft, apply_options, without_effect
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.requests import Answer, Categories, Request
+from m2trec_merlin.shares import counted
 
 _POPULAR = Explanation(None, None, None, None, POPULARITY)
 
@@ -234,8 +235,9 @@ class Recommender:
     ) -> Answer:
         notes = draft.notes
         if len(found.rows) < draft.k:
-            some = f"{len(found.rows)} item{'' if len(found.rows) == 1 else 's'}"
-            notes.append(f"only {some} may be recommended; {draft.asked} were asked for")
+            notes.append(
+                f"only {counted(len(found.rows), 'item')} may be recommended; {draft.asked} were asked for"
+            )
         if request.options[Explain.name] and len(found.rows) > MOST_EXPLAINED:
             notes.append(f"options.{Explain.name}: explains the first {MOST_EXPLAINED} items")
         ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)

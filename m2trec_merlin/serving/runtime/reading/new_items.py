@@ -17,6 +17,7 @@ from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.serving.runtime.notes import name_some, show
 from m2trec_merlin.serving.runtime.reading.cached_items import NewItem
+from m2trec_merlin.shares import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +153,7 @@ def summed_up(ignored: Sequence[Sequence[Ignored]]) -> list[str]:
             values.setdefault(kind, {}).update((show(value), value) for value in each.values)
         items.update({(each.column, each.why) for each in of_item})
     return [
-        f"{Ignored(column, tuple(values[column, why].values()), why)} ({n:,} item{'s' if n != 1 else ''})"
+        f"{Ignored(column, tuple(values[column, why].values()), why)} ({counted(n, 'item')})"
         for (column, why), n in items.most_common()
     ]
 
