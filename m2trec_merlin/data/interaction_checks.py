@@ -118,7 +118,7 @@ class InteractionChecker:
         self._event_columns = EventColumns(config)
         self._repeated = 0
         self._doubled = np.zeros(2, np.int64)
-        self._missing_words = {column: MissingWords() for column in self._missing_hints}
+        self._missing_words = MissingWords()
         self._odd_ids = ""
         self._alike_ids = AlikeIds()
         self._log = ProblemLog(self._origin)
@@ -134,8 +134,9 @@ class InteractionChecker:
             for column, hint in self._missing_hints.items()
             if column in chunk
         }
-        for column, values in ids.items():
-            self._missing_words[column].add(values)
+        # Those of items are among the known ones, of which the items' table is told.
+        if SESSION_ID in ids:
+            self._missing_words.add(ids[SESSION_ID])
         sessions = numbered(ids[SESSION_ID]) if SESSION_ID in ids else None
         if ITEM_ID in ids and self._known is not None:
             self._check_items(ids[ITEM_ID], self._known)
@@ -216,11 +217,7 @@ class InteractionChecker:
     def notices(self) -> list[str]:
         """Return warnings about interactions that are valid, but probably not intended."""
         column = self._origin.column(SESSION_ID)
-        found = [
-            doubt
-            for each, words in self._missing_words.items()
-            for doubt in words.doubts(self._origin.column(each))
-        ]
+        found = [*self._missing_words.doubts(column)]
         if self._odd_ids:
             found.append(f"column '{column}': {self._odd_ids}; without them, a session is another one")
         if alike := self._alike_ids.doubt():
