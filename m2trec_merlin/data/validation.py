@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import KnownItems
 from m2trec_merlin.readers.files.table_file import is_ignored
-from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of_items
+from m2trec_merlin.readers.near_ids import AlikeIds
+from m2trec_merlin.readers.near_ids import doubt_of_items as doubt_of_ids
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 
 
@@ -85,7 +86,8 @@ def validate(source: Source, config: Config) -> ValidData:
         checker.short_sessions,
         [
             *source.notices,
-            *_doubts(items, known, config.attributes, source.items_origin),
+            *doubts_of_items(items, known.ids, config.attributes, source.items_origin),
+            *_empty_columns(items, config.attributes, source.items_origin),
             *(
                 doubt_of_listing_dates(canonical, dates, Path(source.items_origin.label).name)
                 if dates
@@ -175,22 +177,33 @@ def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: 
             log.add_rows(column, what, fault.values, fault.wrong, fault.hint)
 
 
-def _doubts(
-    items: pd.DataFrame, known: KnownItems, attributes: Sequence[Attribute], origin: Origin
+def doubts_of_items(
+    items: pd.DataFrame, ids: Iterable[object], attributes: Sequence[Attribute], origin: Origin
 ) -> list[str]:
-    """Return warnings about ids and attributes that are valid, but probably not intended."""
+    """Return warnings about ids and attributes that are valid, but probably not intended.
+
+    Args:
+        items: a valid items table, with the columns of the attributes.
+        ids: its ids.
+        attributes: the attributes that are read.
+        origin: where the table is from.
+    """
     file = Path(origin.label).name
     alike = AlikeIds()
-    alike.add(known.ids)
-    of_ids = filter(None, (doubt_of_items(known.ids), alike.doubt()))
+    alike.add(ids)
+    of_ids = filter(None, (doubt_of_ids(ids), alike.doubt()))
     values = {each.source_column: items[each.source_column].dropna() for each in attributes}
-    empty = [(column, "holds no value for any item") for column, held in values.items() if held.empty]
     doubts = ((a.source_column, doubt) for a in attributes for doubt in a.doubts(values[a.source_column]))
-    found = (f"{file}, column '{column}': {doubt}" for column, doubt in (*empty, *doubts))
     return [
         *(f"{file}, column '{origin.column(ITEM_ID)}': {doubt}" for doubt in of_ids),
-        *dict.fromkeys(found),
+        *dict.fromkeys(f"{file}, column '{column}': {doubt}" for column, doubt in doubts),
     ]
+
+
+def _empty_columns(items: pd.DataFrame, attributes: Sequence[Attribute], origin: Origin) -> list[str]:
+    file, empty = Path(origin.label).name, "holds no value for any item"
+    columns = dict.fromkeys(each.source_column for each in attributes)
+    return [f"{file}, column '{column}': {empty}" for column in columns if items[column].isna().all()]
 
 
 def _names(items: pd.DataFrame, log: ProblemLog) -> list[str]:

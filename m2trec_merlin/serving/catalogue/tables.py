@@ -15,12 +15,11 @@ from m2trec_merlin.columns import as_category
 from m2trec_merlin.contract.catalogue import Availability, AvailabilityChange
 from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.data.tables import canonical_items
-from m2trec_merlin.data.validation import check_item_ids, check_items
+from m2trec_merlin.data.validation import check_item_ids, check_items, doubts_of_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import in_plain_digits, normalise_ids
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
-from m2trec_merlin.readers.near_ids import doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import parse_instants, without_end
@@ -92,8 +91,6 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         said.append(
             f"{named} describes items, as in the run's own, and says nothing of when they are available"
         )
-    if odd := doubt_of_items(ids):
-        said.append(odd)
     rows: dict[str, Raw] = {}
     if describes:
         canonical = canonical_items(items.drop(columns=columns.about), attributes, title_column)
@@ -107,7 +104,11 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         ids,
         rows,
         dict(zip(ids, availability, strict=False)),
-        [*table.notices(), *(f"{path}: {each}" for each in said)],
+        [
+            *table.notices(),
+            *(f"{path}: {each}" for each in said),
+            *doubts_of_items(items, ids, attributes if describes else (), log.origin),
+        ],
     )
 
 

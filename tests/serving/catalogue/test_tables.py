@@ -96,6 +96,21 @@ def test_ids_with_white_space_are_told(tmp_path: Path) -> None:
     assert "ids such as ' A' have white space at an end" in notice
 
 
+def test_what_is_told_of_the_table_of_a_run_is_told_of_new_items(tmp_path: Path) -> None:
+    table, price = tmp_path / "items.csv", {"name": "price", "kind": "numeric"}
+    written = replace(FORMAT, attributes=(*FORMAT.attributes, price))
+    rows = [f"A{n},lamp {n},{n % 7 + 1}" for n in range(90)]
+    table.write_text("\n".join(["sku,title,price", *rows]))
+    assert not read_items(table, written).notices
+    table.write_text("\n".join(["sku,title,price", *rows, "B,KÃ¼che grÃ¼n,999999", "C,nan,"]))
+    told = read_items(table, written).notices
+    assert [notice.partition(",")[0] for notice in told] == ["items.csv"] * len(told)
+    for part in ("1 item has 'nan'", "letters that another encoding has damaged", "999999 (of 1) is"):
+        assert any(part in notice for notice in told), told
+    table.write_text("sku,title,price\nD,old lamp,\n")
+    assert not read_items(table, written).notices, "a new item may lack what others have"
+
+
 @pytest.mark.parametrize(("whole", "ids"), [(True, ["7", "2001"]), (False, ["7.0", "2001"])])
 def test_ids_are_whole_numbers_where_those_of_the_run_are(
     tmp_path: Path, whole: bool, ids: list[str]
