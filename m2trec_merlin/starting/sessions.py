@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,8 @@ _SHARED = 0.02
 _MANY_ALONE = 0.3
 #: Share of sessions that last half a day or more above which their numbers may start again each day.
 _OVER_DAYS = 0.3
+#: A name of one word, as customer and not customerType, and the values of a mark.
+_WORD, _YES_OR_NO = r"[A-Z]?[a-z]+|[A-Z]+", 2
 #: An IP address, version 4 or 6.
 _ADDRESS = r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}"
 #: Other names of splits.
@@ -202,9 +205,10 @@ def _groups(column: Column, first: int) -> bool:
     counts = column.texts.loc[: first - 1].value_counts()
     several = counts[counts > 1].sum() / max(counts.sum(), 1)
     few = len(counts) <= 20 and counts.mean() > 50
-    # A shop may have few customers, in a column of their numbers.
+    # A shop may have few customers, in a column of their numbers; marks, such as member: 1, name none.
     is_named = speaks_of(column.name, "user", "session") and speaks_of(column.name, "code")
-    return bool(several > 0.3 and (is_named or not few))
+    is_coded = re.fullmatch(_WORD, column.name) and column.are_codes and column.distinct > _YES_OR_NO
+    return bool(several > 0.3 and (is_named or (names_users(column) and is_coded) or not few))
 
 
 def _alone(column: Column, first: int) -> float:

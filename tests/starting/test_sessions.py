@@ -320,9 +320,17 @@ def test_addresses_are_users_only_where_nothing_else_is(look: LookAt) -> None:
     assert understood(look, clicks.assign(client_ip=addresses))[0].column == "user"
 
 
-def test_few_customers_are_users(look: LookAt) -> None:
+@pytest.mark.parametrize("name", ["customer_id", "customer", "User", "user"])
+def test_few_customers_are_users(look: LookAt, name: str) -> None:
     clicks = log("2min", "3h", users=8, visits=20).drop(columns=["session", "step"])
-    grouping, _ = understood(look, clicks.rename(columns={"user": "customer_id"}))
-    assert (grouping.column, grouping.gap) == ("customer_id", "30 min")
+    grouping, _ = understood(look, clicks.rename(columns={"user": name}))
+    assert (grouping.column, grouping.gap) == (name, "30 min")
+
+
+@pytest.mark.parametrize("name", ["customer_segment", "customerKind", "device", "member"])
+def test_few_kinds_of_customers_are_no_users(look: LookAt, name: str) -> None:
+    clicks = log("2min", "3h", users=8, visits=20).drop(columns=["session", "step"])
+    kinds = {"device": clicks["user"].map({f"u{n}": "abcdefgh"[n] for n in range(8)})}
+    kinds["member"] = (clicks["user"] > "u3").astype(int)
     with pytest.raises(DataError, match="no column groups the events into sessions"):
-        understood(look, clicks.rename(columns={"user": "customer_segment"}))
+        understood(look, clicks.assign(**{name: kinds.get(name, clicks["user"])}).drop(columns="user"))
