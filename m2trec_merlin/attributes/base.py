@@ -39,13 +39,15 @@ if TYPE_CHECKING:
 #: Names no attribute may have: columns of the catalogue, and "labels", which NVTabular's Categorify uses.
 RESERVED_NAMES = (ITEM_ID, "row", TRAIN_COUNT, RECENT_COUNT, KNOWN_COUNT, KNOWN_RECENT_COUNT, "labels")
 
-#: The fault of lists written as text, and the hint given with it.
-WRITTEN_LISTS = "is a list written as text"
-WRITTEN_LISTS_HINT = "use Parquet, which has lists, or kind multi_categorical with texts like red|cheap"
+#: Advice on lists and on objects that are written as text.
+_ON_LISTS = "use Parquet, which has lists, or kind multi_categorical with texts like red|cheap"
+_ON_OBJECTS = "give each of its properties a column"
 # Brackets that hold nothing or quoted values, as Python, JSON and NumPy write lists; a blank text, or
 # anything in brackets; brackets with several things inside.
 _QUOTED_LIST = r"""(?s)^\s*[\[({]\s*(['"].*['"]\s*,?\s*)?[\])}]\s*$"""
 _BRACKETS = r"(?s)^\s*([\[{].*[\]}]\s*)?$"
+# Names with values, as Python and JSON write objects.
+_OBJECT = r"""(?s)^\s*\{\s*("[^"]*"|'[^']*')\s*:.*\}\s*$"""
 _SEVERAL = r"(?s)^\s*[\[{].*\S[,\s].*\S.*[\]}]\s*$"
 #: Entities and tags of HTML.
 _ENTITY = r"&(?:[a-z]{2,8}|#\d{1,5}|#x[0-9a-f]{1,5});"
@@ -63,11 +65,7 @@ _DOUBTFUL = (
     (_MARKUP, 0.01, "marks of web pages, which count as words: write {} without"),
     (_LOST, 0.01, "letters that another encoding has damaged, such as {}: export them as UTF-8"),
     (_CONTROLS, 0.01, "control characters, such as {}: a table of cp1252 is not latin-1 (encoding: cp1252)"),
-    (
-        _IN_MARKS,
-        0.5,
-        "quotation marks around their values, which belong to these, such as {}: write them without",
-    ),
+    (_IN_MARKS, 0.5, "quotation marks around their values, and as part of them, such as {}: leave them out"),
 )
 
 #: A node of a graph of NVTabular operators, or the list of column names that the graph begins with.
@@ -89,6 +87,16 @@ class Fault:
     values: pd.Series
     wrong: np.ndarray
     hint: str = ""
+
+
+class WrittenFault(Fault):
+    """Lists or objects that are written as text."""
+
+    @classmethod
+    def of(cls, values: pd.Series, wrong: np.ndarray) -> WrittenFault:
+        """Return the fault of a column, given which of its values are written so."""
+        what, hint = name_written(values[wrong])
+        return cls(f"is {'an' if what == 'object' else 'a'} {what} written as text", values, wrong, hint)
 
 
 @dataclass(frozen=True)
@@ -192,17 +200,17 @@ class Attribute(Section):
     def column_faults(self, values: pd.Series) -> Iterator[Fault]:
         """Yield the faults of a whole column of known values, which may show more than each value does."""
         found = list(self.faults(values))
-        others = [fault for fault in found if fault.what != WRITTEN_LISTS]
+        others = [fault for fault in found if not isinstance(fault, WrittenFault)]
         written = written_lists(values)
         if written.all() and not any(fault.wrong.any() for fault in others):
-            found = [*others, Fault(WRITTEN_LISTS, values, written, WRITTEN_LISTS_HINT)]
+            found = [*others, WrittenFault.of(values, written)]
         yield from found
 
     def doubts(self, values: pd.Series, of: str = "item") -> Iterator[str]:
         """Yield warnings about known values of the raw column that are valid, but probably not intended.
 
         These are words for a missing value, HTML (which counts as words), damaged letters, quotation marks
-        around values, and a few lists written as text.
+        around values, and a few lists or objects written as text.
 
         Args:
             values: the known values of the column.
@@ -215,7 +223,8 @@ class Attribute(Section):
         written = written_lists(values)
         if written.any():
             example = repr(shorten(values[written].iloc[0], 60))
-            yield f"{of_them(written.sum())} lists written as text, read as they stand, such as {example}"
+            what = name_written(values[written])[0]
+            yield f"{of_them(written.sum())} {what}s written as text, read as they stand, such as {example}"
         compared = self.comparable(values)
         if not pa.types.is_string(compared.type):
             return
@@ -324,6 +333,12 @@ def written_lists(values: pd.Series) -> np.ndarray:
     quoted, bracketed, several = _matches(values, _QUOTED_LIST, _BRACKETS, _SEVERAL)
     is_column_of_lists = len(values) > 1 and (quoted | bracketed).all() and (quoted | several).any()
     return np.ones(len(values), dtype=bool) if is_column_of_lists else quoted
+
+
+def name_written(texts: pd.Series) -> tuple[str, str]:
+    """Return whether texts are lists or objects as programs write them, "list" or "object", and advice."""
+    hold_objects = next(_matches(texts, _OBJECT)).all()
+    return ("object", _ON_OBJECTS) if hold_objects else ("list", _ON_LISTS)
 
 
 def _matches(values: pd.Series, *patterns: str) -> Iterator[np.ndarray]:

@@ -14,12 +14,11 @@ from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.alike import doubts_of_capitals, doubts_of_numbers
 from m2trec_merlin.attributes.base import (
-    WRITTEN_LISTS,
-    WRITTEN_LISTS_HINT,
     Attribute,
     Embedding,
     Fault,
     Node,
+    WrittenFault,
     are_lists,
     are_objects,
     quoted_lists,
@@ -62,7 +61,7 @@ class MultiCategorical(Attribute):
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
         """Yield lists written as text, which would count as one value, and objects or nested lists."""
-        yield Fault(WRITTEN_LISTS, values, quoted_lists(values), WRITTEN_LISTS_HINT)
+        yield WrittenFault.of(values, quoted_lists(values))
         odd = are_objects(values, within_lists=True)
         yield Fault("is neither a value nor a list of values", values, odd)
 

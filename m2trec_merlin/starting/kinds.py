@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
+from m2trec_merlin.attributes.base import name_written, written_lists
 from m2trec_merlin.columns import are_missing_words, to_arrow
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.times import DAYS
@@ -93,7 +93,8 @@ def _written_lists(column: Column) -> ChosenKind | None:
     if written.sum() <= len(written) / 2:
         return None
     example = repr(shorten(column.texts[written].iloc[0], 24))
-    return ChosenKind(column, None, f"lists written as text, {example}: {WRITTEN_LISTS_HINT}")
+    what, advice = name_written(column.texts[written])
+    return ChosenKind(column, None, f"{what}s written as text, {example}: {advice}")
 
 
 def _dates(column: Column) -> ChosenKind | None:

@@ -251,6 +251,7 @@ def test_another_separator_than_the_values_have_is_told(
             "1 item holds lists written as text, read as they stand, such as",
         ),
         ("categorical", ["['red']", "red"], "1 item holds lists written as text"),
+        ("categorical", ["{'red': 'x'}", "red"], "1 item holds objects written as text"),
         ("text", ["[REC]", "[sold out]", "pens"], ""),
         ("text", ["black & white; 5 < 7", "x <y> & z"], ""),
         ("text", ["home &amp; garden", *map(str, range(100))], ""),
@@ -261,3 +262,15 @@ def test_what_hardly_belongs_to_a_text_is_told(kind: str, values: list[Any], tol
     attribute = parse_attribute(name="name", kind=kind)
     doubts = list(attribute.doubts(pd.Series(values).dropna()))
     assert [doubt[: len(told)] for doubt in doubts] == ([told] if told else [])
+
+
+@pytest.mark.parametrize("kind", ["multi_categorical", "categorical", "text"])
+def test_objects_that_are_written_as_text_are_no_lists(kind: str) -> None:
+    values = pd.Series(['{"b": "1"}', "{'b': 'c', 'd': 2}"])
+    faults = parse_attribute(name="a", kind=kind).column_faults(values)
+    (fault,) = (each for each in faults if each.wrong.any())
+    assert (fault.what, fault.hint) == (
+        "is an object written as text",
+        "give each of its properties a column",
+    )
+    assert fault.wrong.all()

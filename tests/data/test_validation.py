@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -321,13 +320,6 @@ def test_lists_that_are_written_as_text_are_refused(kind: str, values: list[Any]
     text = "".join(log.messages())
     assert (f"is a list written as text (attribute 'a') in {wrong} row" in text) == bool(wrong), text
     assert ("use Parquet, which has lists, or kind multi_categorical" in text) == bool(wrong)
-
-
-def test_fractions_beside_whole_numbers_and_as_decimals_are_no_ids() -> None:
-    for values in ([1, 1.5], [Decimal("1.5"), Decimal("2.0")]):
-        log = ProblemLog(Origin("items", {}, lambda row: f"row {row + 1}", lambda: ["item_id"]))
-        check_items(pd.DataFrame({"item_id": pd.Series(values, dtype=object)}), log, [])
-        assert sum("is no whole number in 1 row" in line for line in log.messages()) == 1
 
 
 def test_words_for_a_missing_value_of_an_attribute_are_told(

@@ -48,6 +48,7 @@ LEFT_OUT = {
     "launched": ([f"{i % 28 + 1:02d}.03.2023" for i in range(N)], "dates or times"),
     "released": (list(pd.date_range("2020-01-01", periods=N)), "dates or times"),
     "list": (["['a', 'b']", "['c']"] * (N // 2), "lists written as text"),
+    "json": (['{"a": 1}', '{"b": 2, "c": 3}'] * (N // 2), "objects written as text"),
     "swiss": ([f"{i + 1}'{i:03d}.50" for i in range(N)], "apostrophes at thousands"),
     "thousands": ([f"{i + 1},000,{i:03d}.50" for i in range(N)], "commas at thousands"),
     "price": (["NULL" if i % 9 == 0 else f"{i}.25" for i in range(N)], "but for 45 values such as 'NULL'"),
