@@ -138,8 +138,8 @@ def _anchor_paths(raw: dict[str, Any], folder: Path) -> None:
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    if "kind" in over and over["kind"] != base.get("kind"):
-        # To another kind of section the other settings mean nothing.
+    if any(tag in over and base.get(tag, over[tag]) != over[tag] for tag in ("kind", "source")):
+        # To another kind of section, or source of data, the other settings mean nothing.
         return over
     merged = dict(base)
     for key, value in over.items():

@@ -16,8 +16,9 @@ from m2trec_merlin.config.settings import Config
 _INTRODUCTION = """# Settings
 
 A run is described by one YAML or TOML file; `configs/` holds those that ship. `extends: other.yaml` merges
-a file over another one, `m2trec ... --set training.epochs=3` replaces a setting. A file is validated as a
-whole: all mistakes are reported at once, before anything is computed.
+a file over another one (a section of another `kind`, or `data` of another `source`, replaces the one there);
+`m2trec ... --set training.epochs=3` replaces a setting. A file is validated as a whole: all mistakes are
+reported at once, before anything is computed.
 
 This page is made from the code (`python -m m2trec_merlin.config.reference`).
 """

@@ -261,3 +261,13 @@ def test_a_section_of_another_kind_takes_the_place_of_the_one_it_extends(tmp_pat
         "test_share": 0.3,
         "valid_share": 0.2,
     }
+
+
+def test_data_of_another_source_take_the_place_of_those_they_extend(tmp_path: Path) -> None:
+    own = "data: {source: tables, interactions: a.csv, items: b.csv}\n"
+    child = tmp_path / "child.yaml"
+    child.write_text(f"extends: base.yaml\n{own}")
+    for source, chunks in (("source: complete_journey, options: {households: 9}, ", 200_000), ("", 7)):
+        (tmp_path / "base.yaml").write_text(f"{SHOP}data: {{{source}chunk_sessions: 7}}\n")
+        found = load_config(child).data
+        assert (found.source, found.chunk_sessions) == ("tables", chunks)
