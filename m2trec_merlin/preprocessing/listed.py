@@ -48,8 +48,9 @@ def newly_listed(events: Events, since: np.ndarray, counts: np.ndarray, progress
         )
         return np.zeros(len(counts), bool)
     found: np.ndarray = ~sold & (moments > late)
-    progress.say(
-        f"{int(found.sum()):,} of {int((~sold).sum()):,} items that never sold were listed after "
-        f"{np.datetime_as_string(late, 's')}, and count as newly listed"
-    )
+    if not sold.all():
+        progress.say(
+            f"{int(found.sum()):,} of {int((~sold).sum()):,} items that never sold were listed after "
+            f"{np.datetime_as_string(late, 's')}, and count as newly listed"
+        )
     return found

@@ -54,6 +54,12 @@ def test_an_item_is_new_while_an_average_one_would_not_have_sold_once(tmp_path: 
     ]
 
 
+def test_where_all_items_sold_nothing_is_told(tmp_path: Path) -> None:
+    said = Said()
+    assert not newly_listed(parts(tmp_path, days(*range(10))), days(0, 0), np.array([5, 5]), said).any()
+    assert not said.lines
+
+
 def test_dates_after_what_sold_are_none_of_listing(tmp_path: Path) -> None:
     """As of an export that stamps each item with its own time."""
     said = Said()
