@@ -18,7 +18,7 @@ _WORDS = {
     "place": "pos(?![a-z]) position seq step rank index idx sort order number nr(?![a-z]) event"
     " reihen schritt",
     "event": "event action aktion behaviou?r type kind status",
-    "opinion": "rating rate(?![a-z]) stars overall score like vote",
+    "opinion": "rating ^rate(?![a-z]) stars overall score like vote",
     "item": "item product sku stock.?code article asin isbn movie track song book artikel produkt",
     "quantity": "cost msrp weight height width leng depth size volume rating score stock(?!.?code) qty amount"
     " count(?!r) num(?=[^a-z]+[a-z]) reviews discount margin age(?![a-z]) year pages duration minutes breite"
