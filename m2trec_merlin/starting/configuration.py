@@ -193,7 +193,8 @@ def _columns(found: Examination) -> Iterator[str]:
     yield "  columns:"
     if found.grouping.gap is None:
         yield f"    session_id: {write_value(found.grouping.column)}{_comment(found.grouping.reason)}"
-    meeting = f"{percent(ids.known)} of the events looked at find their item"
+    who = "that name an item find it" if found.events.columns[ids.clicked].gaps else "find their item"
+    meeting = f"{percent(ids.known)} of the events looked at {who}"
     yield f"    item_id: {write_value(ids.clicked)}{_comment(meeting)}"
     if ids.described != ids.clicked:
         yield f"    items_item_id: {write_value(ids.described)}{_comment('what the items table calls it')}"

@@ -92,3 +92,18 @@ def test_a_column_of_times_that_cannot_be_read_is_what_a_person_should_look_at(t
     assert any(
         line.startswith("'time' is called like a time, and cannot be read: ") for line in found.doubts()
     )
+
+
+@pytest.mark.parametrize(("every", "told"), [(None, "find their item"), (5, "that name an item find it")])
+def test_events_without_an_item_do_not_count_as_finding_it(
+    tmp_path: Path, every: int | None, told: str
+) -> None:
+    draft(tmp_path)
+    clicks = pd.read_csv(tmp_path / "clicks.csv")
+    if every:
+        clicks.loc[::every, "sku"] = None
+    clicks.to_csv(tmp_path / "clicks.csv", index=False)
+    start(tmp_path / "clicks.csv", tmp_path / "items.csv", tmp_path / "shop.yaml", force=True)
+    text = (tmp_path / "shop.yaml").read_text()
+    assert f"item_id: sku  # 100 % of the events looked at {told}" in text
+    assert ("20 % of events name no known item" in text) is bool(every)
