@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field as Setting
 from pydantic import TypeAdapter
 
-from m2trec_merlin.attributes.base import Attribute, Embedding, Fault
+from m2trec_merlin.attributes.base import Attribute, Embedding
 from m2trec_merlin.attributes.categorical import Categorical
 from m2trec_merlin.attributes.multi_categorical import MultiCategorical
 from m2trec_merlin.attributes.numeric import Numeric
+from m2trec_merlin.attributes.raw_values import Fault
 from m2trec_merlin.attributes.sentence import Sentence
 from m2trec_merlin.attributes.text import Text
 from m2trec_merlin.attributes.vector import Vector

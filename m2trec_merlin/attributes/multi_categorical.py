@@ -13,17 +13,9 @@ import pyarrow.compute as pc
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.alike import doubts_of_capitals, doubts_of_numbers
-from m2trec_merlin.attributes.base import (
-    Attribute,
-    Embedding,
-    Fault,
-    Node,
-    WrittenFault,
-    are_lists,
-    are_objects,
-    quoted_lists,
-)
+from m2trec_merlin.attributes.base import Attribute, Embedding, Node
 from m2trec_merlin.attributes.profiles import Profile, most_frequent, quantiles
+from m2trec_merlin.attributes.raw_values import Fault, WrittenFault, are_lists, are_objects, quoted_lists
 from m2trec_merlin.columns import split_texts, split_values
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames

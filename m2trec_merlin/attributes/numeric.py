@@ -14,8 +14,9 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field as Setting
 
-from m2trec_merlin.attributes.base import Attribute, Fault, Node, are_lists
+from m2trec_merlin.attributes.base import Attribute, Node
 from m2trec_merlin.attributes.profiles import Profile, quantiles
+from m2trec_merlin.attributes.raw_values import Fault, are_lists
 from m2trec_merlin.columns import are_missing_words, as_doubles, fit_float32, numbers
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field as Setting
 
-from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, are_lists
+from m2trec_merlin.attributes.base import Attribute, Embedding, Node
 from m2trec_merlin.attributes.profiles import Profile
+from m2trec_merlin.attributes.raw_values import Fault, are_lists
 from m2trec_merlin.columns import as_doubles, fit_float32, to_arrow, vectors
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames

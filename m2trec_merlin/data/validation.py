@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
-from m2trec_merlin.attributes.base import are_lists
+from m2trec_merlin.attributes.raw_values import are_lists
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.names import LONGEST_ID

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from m2trec_merlin.attributes.base import name_written, written_lists
+from m2trec_merlin.attributes.raw_values import name_written, written_lists
 from m2trec_merlin.columns import are_missing_words, to_arrow
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.times import DAYS
