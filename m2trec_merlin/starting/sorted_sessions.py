@@ -30,9 +30,8 @@ def shuffled_if_sorted(
         grouping: how events become sessions.
         choices: the choices for columns of the items, of which those that are used may sort sessions.
     """
-    item_ids = items.columns[ids.described].values
     described = {c.column.name: _values(c.column) for c in choices if c.kind and not c.column.is_list}
-    table = pd.DataFrame(described).assign(**{ITEM_ID: normalise_ids(item_ids)})
+    table = pd.DataFrame(described).assign(**{ITEM_ID: items.ids(ids.described)})
     table = table.dropna(subset=[ITEM_ID]).drop_duplicates(ITEM_ID)
     counted = ItemOrder(table, KnownItems(table[ITEM_ID]))
     counted.add(_events(order, events, ids, grouping))

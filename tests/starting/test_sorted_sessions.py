@@ -56,6 +56,15 @@ def test_what_no_time_tells_apart_is_shuffled(
     assert (data.options.shuffle, data.columns.order) == (True, ordered_by)
 
 
+@pytest.mark.parametrize("first", [1, 1000], ids=["of several widths", "of one width"])
+def test_numbers_of_items_sort_as_numbers(tmp_path: Path, first: int) -> None:
+    """By 9, 10 a session rises, though the text 10 comes before 9."""
+    number = {sku: n + first for n, sku in enumerate(ITEMS["sku"])}
+    for name, table in (("orders", orders(True)), ("items", ITEMS)):
+        table.assign(sku=table["sku"].map(number)).to_csv(tmp_path / f"{name}.csv", index=False)
+    assert examine(tmp_path / "orders.csv", tmp_path / "items.csv").order.shuffle
+
+
 @pytest.mark.parametrize("columns", [{}, {"line": LINE}, {"day": DAYS}])
 def test_an_order_of_its_own_stays(tmp_path: Path, columns: dict[str, object]) -> None:
     orders(False, **columns).to_csv(tmp_path / "orders.csv", index=False)
