@@ -22,6 +22,7 @@ from m2trec_merlin.starting.times import Times
 
 #: Pauses that may end a session. The first is chosen that leaves enough events in sessions.
 _GAPS = ("30 min", "1 h", "12 h", "7 days")
+_BETWEEN_DAYS = pd.Timedelta("12 h")
 #: Share of events that cutting must leave in sessions of at least two.
 _ENOUGH = 0.5
 _WHOLE = "all that a user did is one session"
@@ -248,7 +249,8 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
     if not times:
         reason = f"{_sizes(user)}; {_WHOLE}, as there are no times to cut it; {_LAST}"
         return Grouping(user.name, None, reason, unsure=True)
-    gaps = _GAPS[2:] if times[0].are_days else _GAPS
+    # A pause is as long as the times can tell; but what happened on two days are two sessions.
+    gaps = [gap for gap in _GAPS if pd.Timedelta(gap) >= min(times[0].step, _BETWEEN_DAYS)]
     table = pd.DataFrame({"user": user.values, "time": times[0].times}).iloc[:first].dropna()
     table = table.sort_values(["user", "time"])
     pauses = table["time"].diff().where(table["user"] == table["user"].shift())

@@ -99,6 +99,12 @@ class Times:
         known = self.times.dropna()
         return bool((known == known.dt.normalize()).all())
 
+    @property
+    def step(self) -> pd.Timedelta:
+        """The longest time in whose multiples all times differ, such as an hour; a day if none differ."""
+        known = self.times.dropna().astype("datetime64[us]").astype(np.int64)
+        return pd.Timedelta(int(np.gcd.reduce(known - known.min())), "us") or pd.Timedelta("1 day")
+
 
 def times_of(column: Column) -> Times | None:
     """Return the times that a column holds; None if it does not hold times."""

@@ -101,6 +101,18 @@ def test_days_without_a_clock_are_not_cut_by_minutes(look: LookAt) -> None:
     assert (grouping.column, grouping.gap, order.column) == ("user", "12 h", "time")
 
 
+@pytest.mark.parametrize(
+    ("step", "gap"), [("min", "30 min"), ("20min", "30 min"), ("h", "1 h"), ("2h", "12 h"), ("D", "12 h")]
+)
+@pytest.mark.parametrize("ahead", ["0min", "30min"], ids=["UTC", "India"])
+def test_a_gap_is_no_shorter_than_the_times_can_tell(look: LookAt, step: str, gap: str, ahead: str) -> None:
+    """By the hour, a visit from 9:50 to 10:10 is one of 9 and 10, and no pause of 30 min ends it."""
+    clicks = log("7min", "2days", users=50).drop(columns=["session", "step"])
+    clicks["time"] = clicks["time"].dt.floor(step) + pd.Timedelta(ahead)
+    grouping, _ = understood(look, clicks)
+    assert (grouping.column, grouping.gap) == ("user", gap)
+
+
 def test_users_without_times_are_sessions(look: LookAt) -> None:
     grouping, order = understood(look, log("2min", "2days")[["user", "product", "action"]])
     assert (grouping.column, grouping.gap, grouping.unsure) == ("user", None, True)
