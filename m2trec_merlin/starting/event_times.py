@@ -72,12 +72,17 @@ def unnamed_times(column: Column, taken: set[str]) -> Times | None:
 
 
 def _is_named(column: Column) -> bool:
-    return column.is_time or speaks_of(column.name, "time")
+    return column.is_time or speaks_of(column.name, "time", "change")
 
 
 def _is_of_device(name: str) -> bool:
     """Tell whether a column is named like the clock of a device, which may be wrong, or like local time."""
     return re.search(r"(?i)dvce|device|client|local", name) is not None
+
+
+def _is_of_change(times: Times) -> bool:
+    """Tell whether a column is named like the last change of a row, which may come long after the event."""
+    return speaks_of(times.column, "change")
 
 
 def _earliest(alike: list[Times]) -> Times:
@@ -87,25 +92,35 @@ def _earliest(alike: list[Times]) -> Times:
     differ more than those of the events, so that alone does not make one the finer time.
     """
     apart = [each for each in alike if not any(_tells_better(other, each) for other in alike)]
-    first, *rivals = sorted(apart, key=lambda each: (_is_of_device(each.column), _lateness(each, apart)))
+    first, *rivals = sorted(
+        apart, key=lambda each: (_is_of_change(each), _is_of_device(each.column), _lateness(each, apart))
+    )
     rivals += [each for each in alike if each not in apart and _may_be_later(first, each)]
-    named = tuple(each.column for each in rivals if not each.times.equals(first.times))
-    return replace(first, rivals=named)
+    rivals = [each for each in rivals if not each.times.equals(first.times)]
+    # What changed later is of interest only where it tells events apart that came at one time.
+    named = [each.column for each in rivals if not _is_of_change(each) or _is_finer(each, first)]
+    return replace(first, rivals=tuple(named))
 
 
 def _tells_better(one: Times, other: Times) -> bool:
     """Tell whether a time is another one told better: it is finer, and begins no later.
 
-    Days may be those of weeks or months, and the other time may be the start of a visit.
+    Days may be those of weeks or months, and the other time may be the start of a visit. The last change of a
+    row, such as by who picks the goods of an order, tells no time better but that of another change.
     """
-    is_finer = other.times.nunique() < _AS_FINE * one.times.nunique()
-    if not (is_finer if one.are_days == other.are_days else other.are_days):
+    if _is_of_change(one) and not _is_of_change(other):
+        return False
+    if not (_is_finer(one, other) if one.are_days == other.are_days else other.are_days):
         return False
     later: pd.Series = (one.times - other.times).dropna()
     if not other.are_days:
         return bool((later.groupby(other.times).min() < _AFTER_A_START).mean() > 0.5)
     # West of Greenwich, a day ends the next in UTC.
     return bool((later < _period(other) + _DAY / 2).mean() > 1 - _TIED)
+
+
+def _is_finer(one: Times, other: Times) -> bool:
+    return other.times.nunique() < _AS_FINE * one.times.nunique()
 
 
 def _may_be_later(one: Times, days: Times) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.look import Column
+from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import Times, times_of
 
 #: Names of such columns, in English and German, and names of other times.
@@ -14,7 +15,7 @@ _LISTED = re.compile(
     r"list(ed|ing)|releas|launch|publish|added|available|online|creat|introduc|since|first"
     r"|erschein|angelegt|verf(ü|ue)gbar|ver(ö|oe)ffentlich|seit(?![a-z])"
 )
-_OTHER = re.compile(r"until|end(?![a-z])|expir|updat|modif|last|birth|unavail|discontin|bis(?![a-z])")
+_OTHER = re.compile(r"until|end(?![a-z])|expir|last|birth|unavail|discontin|bis(?![a-z])")
 #: The least share of events that come after their item was listed.
 _AFTER = 0.95
 #: Share of events above which dates that equal the item's first event were taken from the events.
@@ -36,7 +37,8 @@ def find_listing(
         return None
     for choice in choices:
         name = choice.column.name.lower()
-        if choice.kind is not None or not _LISTED.search(name) or _OTHER.search(name):
+        is_other = _OTHER.search(name) or speaks_of(name, "change")
+        if choice.kind is not None or not _LISTED.search(name) or is_other:
             continue
         dates = times_of(choice.column)
         # The data step refuses dates that cannot be read.

@@ -14,6 +14,7 @@ _WORDS = {
     "time": "time date(?!i) day when created clicked ts(?![a-z]) tst(?![a-z])"
     " at(?![a-z]) epoch unix ~stamp ~zeit ~datum erdat budat bldat",
     "span": "to(?![a-z]) per(?![a-z]) until since on(?![a-z]) lead(?![a-z]) delay duration",
+    "change": "~updat ~modif changed edited ~ge(ä|ae)ndert ~aktualisiert",
     "hour": "hour(?![ls]) hr(?![a-z]) time.?of.?day ^time$ ^zeit$ ~stunde(?!n) ~uhrzeit ~tageszeit erzet",
     "place": "pos(?![a-z]) position seq step rank index idx sort order number nr(?![a-z]) event"
     " reihen schritt",

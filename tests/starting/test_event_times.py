@@ -88,6 +88,27 @@ def test_times_that_are_there_twice_are_no_rivals(look: LookAt) -> None:
     assert "too" not in order.reason
 
 
+@pytest.mark.parametrize("created", ["s", "D"])
+@pytest.mark.parametrize("name", ["updated_at", "lastModified", "Geändert am"])
+def test_changes_of_lines_are_no_better_times_of_their_order(look: LookAt, created: str, name: str) -> None:
+    """Pickers scan the goods of an order within an hour, in the order of the shelves."""
+    lines = _orders("s", "s", at_once=True).drop(columns="shipped_at")
+    minutes = np.random.default_rng(1).integers(5, 50, size=len(lines))
+    lines[name] = lines["created_at"] + pd.to_timedelta(minutes * 60 + lines.index % 3, "s")
+    lines["created_at"] = lines["created_at"].dt.floor(created)
+    _, order = understood(look, lines)
+    assert order.column == "created_at" and f"'{name}' could be those of the events, too" in order.reason
+    _, order = understood(look, lines.drop(columns="created_at"))
+    assert (order.column, order.unsure) == (name, False)
+
+
+def test_changes_are_not_named_where_another_time_tells_events_apart(look: LookAt) -> None:
+    clicks = log("2min", "2days").drop(columns="step")
+    clicks["updated_at"] = clicks["time"] + pd.to_timedelta(np.arange(len(clicks)) % 13 * 600, "s")
+    _, order = understood(look, clicks)
+    assert (order.column, order.unsure) == ("time", False)
+
+
 @pytest.mark.parametrize("again", [0, 40])
 def test_the_date_of_the_only_order_of_a_customer_is_named(look: LookAt, again: int) -> None:
     lines = _orders("D", "D", at_once=False)
