@@ -224,10 +224,10 @@ def _split(found: Examination) -> Iterator[str]:
         named = set(found.events.columns[found.split].counts.index)
         share = {} if "valid" in named else {"valid_share_of_train": 0.1}
         yield f"  split: {write_value({'kind': 'column', **share})}{_comment('as the interactions say')}"
-    elif found.order.times is not None and found.order.times.times.nunique() > 20:
+    elif found.order.times is not None and found.order.times.can_split:
         yield "  split: {kind: time, test_share: 0.1, valid_share: 0.1}  # the last sessions are held out"
     else:
-        why = "no" if found.order.times is None else "too few different"
+        why = "order names no" if found.order.times is None else "too few different"
         yield f"  split: {{kind: hash, test_share: 0.1, valid_share: 0.1}}  # {why} times to split by"
 
 

@@ -29,6 +29,7 @@ class Order:
         reason: the reason for the choice.
         unsure: whether a person should check it.
         shuffle: whether events that the column does not tell apart are to be shuffled.
+        is_of_file: whether events that the column does not tell apart are in no order but that of the file.
     """
 
     column: str | None
@@ -36,6 +37,7 @@ class Order:
     reason: str
     unsure: bool = False
     shuffle: bool = False
+    is_of_file: bool = True
 
 
 def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
@@ -55,7 +57,7 @@ def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set
     if not times:
         for column in columns:
             if are_places(column, session, None) and places_differ(column, session):
-                return Order(column.name, None, "counts the events of a session")
+                return Order(column.name, None, _in_session(column), is_of_file=False)
         reason = "no column of times or positions: events stay in the order of the file"
         return Order(None, None, reason, unsure=True)
     ties, others = _ties(session, times[0].times.iloc[: events.first]), _others(times[0])
@@ -76,15 +78,23 @@ def _of_tied(
         stay = f"{_CUT}; {stay}"
     if place is None:
         return Order(times.column, times, stay + others, unsure=True)
+    tells_apart = grouping.gap is None and places_differ(place, session)
+    if tells_apart and not times.can_split:
+        few = f"{_in_session(place)}; '{times.column}' has too few different times to split by"
+        return Order(place.name, None, few, is_of_file=False)
     if rise(place, session, times):
         reason = f"{stay}, which is that of '{place.name}'"
-        return Order(times.column, times, reason + others, unsure=bool(others))
+        return Order(times.column, times, reason + others, unsure=bool(others), is_of_file=False)
     sort = f"sort the file by '{times.column}' and '{place.name}'"
-    if grouping.gap is not None or not places_differ(place, session):
+    if not tells_apart:
         return Order(times.column, times, f"{stay}: {sort}{others}", unsure=True)
-    reason = f"counts the events of a session; by '{times.column}', {same}. Sessions are not split by these "
-    reason += f"times: for that, {sort}, and set order: {times.column}"
-    return Order(place.name, None, reason, unsure=True)
+    reason = f"{_in_session(place)}; by '{times.column}', {same}. Sessions are not split by these times: "
+    reason += f"for that, {sort}, and set order: {times.column}"
+    return Order(place.name, None, reason, unsure=True, is_of_file=False)
+
+
+def _in_session(place: Column) -> str:
+    return f"'{place.name}' says where in its session an event is"
 
 
 def _others(times: Times) -> str:

@@ -160,7 +160,9 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     of_items = other.columns.keys() if other.file is one.file else {ids.clicked}
     taken = {*of_items, *([split] if split else [])}
     times = find_times(one, taken)
-    read = {each.column for each in times} | taken
+    grouping = find_grouping(one, times, taken | several.keys())
+    order = find_order(one, times, grouping, taken)
+    read = {*taken, order.column, *(each.column for each in times)}
     logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]
     nearly = [*filter(None, map(nearly_times, logged))]
     unsure += nearly if nearly or times else unread_times(logged)
@@ -169,16 +171,14 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
         for name, why in one.unreadable.items()
         if speaks_of(name, "time")
     ]
-    if times and (apart := apart_from(times[0], one.columns.values())):
+    if order.times and order.is_of_file and (apart := apart_from(order.times, one.columns.values())):
         unsure.append(apart)
-    grouping = find_grouping(one, times, taken | several.keys())
     choices = choose_attributes(other, ids.described)
     unsure += counts_of_events(choices, other.columns[ids.described], one.columns[ids.clicked])
     if not any(choice.kind for choice in choices):
         reasons = "; ".join(f"'{c.column.name}': {c.reason}" for c in choices) or "there is no other column"
         problem = f"{other.path}: nothing describes the items in '{ids.described}': {reasons}"
         raise DataError(str(other.path), [problem])
-    order = find_order(one, times, grouping, taken)
     order = shuffled_if_sorted(order, one, other, ids, grouping, choices)
     listed = find_listing(choices, other.columns[ids.described], one.columns[ids.clicked], order.times)
     return Examination(

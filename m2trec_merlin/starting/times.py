@@ -69,6 +69,8 @@ _MOST_DAYS = 1_000_000
 _PROBES = 20
 #: Share of damaged values that a column of times may hold; the data step reports them.
 _DAMAGED = 0.01
+#: Sessions are split by more different times than these.
+_SPLIT_BY = 20
 #: Part of a time, such as an hour or a day of the month: 08.
 _PART_OF_A_TIME = r"\d{1,2}"
 #: Share of readable times above which the other values are probably damaged times.
@@ -98,6 +100,11 @@ class Times:
         """Whether all times are dates without a time of day."""
         known = self.times.dropna()
         return bool((known == known.dt.normalize()).all())
+
+    @property
+    def can_split(self) -> bool:
+        """Whether there are enough different times to tell the last sessions from the first."""
+        return bool(self.times.nunique() > _SPLIT_BY)
 
     @property
     def step(self) -> pd.Timedelta:

@@ -258,7 +258,7 @@ def test_what_follows_from_an_event_is_not_its_time(look: LookAt, later: str) ->
 
 @pytest.mark.parametrize("once", ["birth_date", "joined_at", "signup time"])
 def test_a_time_that_is_always_the_same_of_a_user_is_none_of_events(look: LookAt, once: str) -> None:
-    clicks = log("2min", "2days", users=300, visits=2, events=2)
+    clicks = log("2min", "2days", users=300, visits=2, events=2).drop(columns="step")
     clicks["time"] = clicks["time"].dt.floor("D")
     clicks[once] = START - pd.to_timedelta(clicks["user"].str[1:].astype(int), "D")
     assert clicks[once].nunique() > clicks["time"].nunique()
@@ -300,11 +300,23 @@ def test_guests_who_share_a_session_or_have_none_are_told(look: LookAt, name: st
 
 
 def test_dates_that_do_not_order_events_are_told_not_to_split_them(look: LookAt) -> None:
-    clicks = log("2min", "2days")
+    clicks = log("2min", "2days", visits=25)
     clicks["time"] = clicks["time"].dt.normalize()
     _, order = understood(look, clicks.sample(frac=1, random_state=0, ignore_index=True))
     assert order.column == "step" and order.times is None and order.unsure
     assert "sort the file by 'time' and 'step', and set order: time" in order.reason
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_dates_that_cannot_split_give_way_to_positions(look: LookAt, is_sorted: bool) -> None:
+    """As in Spotify's log of skips; to sort the file would not make 8 days split the sessions."""
+    clicks = log("2min", "2days")
+    clicks["time"] = clicks["time"].dt.normalize()
+    rows = clicks if is_sorted else clicks.sample(frac=1, random_state=0, ignore_index=True)
+    grouping, order = understood(look, rows)
+    assert (grouping.column, order.column, order.unsure) == ("session", "step", False)
+    _, order = understood(look, rows.drop(columns="session"))
+    assert order.column == "time", "times cut the sessions of users"
 
 
 @pytest.mark.parametrize("name", ["event_ms", "hit"])
