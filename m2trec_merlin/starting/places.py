@@ -1,4 +1,4 @@
-"""Columns that count the events of a session or of a user, and so order them and name no session."""
+"""Columns that say where in a session an event is, by a count or a clock, and so name no session."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from m2trec_merlin.starting.times import Times
 
 #: Share of sessions that are counted without a gap, and of events that come next.
 _COUNTED, _NEXT = 0.7, 0.9
+#: A clock of sessions goes on in longer ones: the fewest sessions to tell, and the rank correlation.
+_ENOUGH, _GOES_ON = 100, 0.3
 #: Share of events that may be out of place.
 _SLIPS = 0.02
 
@@ -40,11 +42,26 @@ def counts_events(column: Column, groups: pd.Series, times: Times | None) -> boo
 
 
 def are_places(column: Column, groups: pd.Series, times: Times | None) -> bool:
-    """Tell whether a column orders the events of each group: it counts them, or is called so and rises."""
+    """Tell whether a column orders the events of each group: it counts them, is called so, or is a clock."""
     if column.whole_numbers is None or column.gaps or unnamed_times(column, set()) is not None:
         return False
     named = speaks_of(column.name, "place") and places_differ(column, groups)
-    return named or counts_events(column, groups, times)
+    return named or counts_events(column, groups, times) or _is_clock(column, groups)
+
+
+def _is_clock(column: Column, groups: pd.Series) -> bool:
+    """Tell whether a column tells the time since its session began, and no span, such as that of reading.
+
+    In longer sessions a clock comes to later times. What an event takes does not grow with their number.
+    """
+    if not speaks_of(column.name, "time") or speaks_of(column.name, "span"):
+        return False
+    table = _places(column, groups, None)
+    sessions = table.groupby("group")["place"].agg(["size", "median"]).query("size > 1")
+    if len(sessions) < _ENOUGH or sessions.nunique().min() == 1 or not _are_distinct(table):
+        return False
+    ranks = sessions.rank()
+    return bool(ranks["size"].corr(ranks["median"]) > _GOES_ON)
 
 
 def places_differ(column: Column, groups: pd.Series) -> bool:

@@ -79,3 +79,34 @@ def test_orders_that_follow_each_other_count_no_lines(look: LookAt) -> None:
     lines = pd.DataFrame({"order_no": np.arange(400) // 2 + 1, "order_line": np.arange(400) % 2 + 1})
     grouping, order = understood(look, lines.assign(product=np.arange(400) % 17))
     assert (grouping.column, order.column) == ("order_no", "order_line")
+
+
+def _visits(name: str, sizes: list[int]) -> pd.DataFrame:
+    """Visits with a day each, and within them the seconds since they began or that an event took."""
+    random, visits = np.random.default_rng(0), np.repeat(np.arange(300), np.resize(sizes, 300))
+    clicks = pd.DataFrame({"session": [f"s{v}" for v in visits], "product": np.arange(len(visits)) % 17})
+    took = pd.Series(random.lognormal(4, 1, len(visits)).astype(int) + 1)
+    clicks[name] = took.groupby(visits).cumsum() if name == "timeframe" else took
+    return clicks.assign(day=pd.Timestamp("2016-01-01") + pd.to_timedelta(visits % 50, "D"))
+
+
+def test_the_clock_of_a_session_orders_the_events_of_a_day(look: LookAt) -> None:
+    """As in Diginetica's logs: eventdate is a day, and timeframe counts from the first query of a session."""
+    clicks = _visits("timeframe", [2, 3, 5, 9, 4])
+    _, order = understood(look, clicks)
+    assert (order.column, order.unsure) == ("day", False) and order.reason.endswith("of 'timeframe'")
+    mixed = clicks.sample(frac=1, random_state=0, ignore_index=True)
+    _, order = understood(look, mixed)
+    assert (order.column, order.times, order.unsure) == ("timeframe", None, True)
+    assert "sort the file by 'day' and 'timeframe', and set order: day" in order.reason
+    _, order = understood(look, mixed.drop(columns="day"))
+    assert (order.column, order.unsure) == ("timeframe", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("reading_time", [2, 3, 5, 9, 4]), ("timeframe", [4]), ("dwell_ms", [2, 3, 5, 9, 4])]
+)
+def test_what_may_be_a_span_of_time_orders_nothing(look: LookAt, name: str, sizes: list[int]) -> None:
+    clicks = _visits(name, sizes).sample(frac=1, random_state=0, ignore_index=True)
+    _, order = understood(look, clicks)
+    assert order.column == "day" and name not in order.reason

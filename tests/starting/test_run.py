@@ -239,6 +239,14 @@ def test_hours_beside_days_are_told_only_where_nothing_orders_these(shop: Path, 
         assert any("'hour_of_day' holds times of day" in line for line in doubts) is is_told
 
 
+def test_a_clock_of_sessions_is_no_time_that_cannot_be_read(shop: Path) -> None:
+    table = clicks(sessions=300).drop(columns="at")[np.arange(1200) % 4 <= np.arange(1200) // 4 % 3 + 1]
+    took = pd.Series(RANDOM.integers(1_000, 90_000, size=len(table)), table.index)
+    table.assign(timeframe=took.groupby(table["visit"]).cumsum()).to_csv(shop / "clicks.csv", index=False)
+    found = draft(shop).found
+    assert found.order.column == "timeframe" and not any("timeframe" in line for line in found.doubts())
+
+
 def test_events_of_unknown_items_are_counted_and_left_out(shop: Path) -> None:
     clicks(unknown=30).to_csv(shop / "clicks.csv", index=False)
     done = draft(shop)
