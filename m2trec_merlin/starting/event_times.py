@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from m2trec_merlin.readers.times import DAYS, UNIX_UNITS
+from m2trec_merlin.starting.levels import is_fixed_by
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import Times, times_of
@@ -19,7 +20,7 @@ _AFTER_A_START = pd.Timedelta("1 h")
 _DAY = pd.Timedelta("1 day")
 #: Times fill a day if all but these shares at both ends span about its length, apart from summer time.
 _EDGE, _NEAR = 0.005, pd.Timedelta("2 h")
-#: A time belongs to a value, such as a user, if at most this share of its repetitions have another time.
+#: Share of events that may not be as most are.
 _TIED = 0.05
 #: If users mostly have one order each, at least this share of their repetitions follows right behind, and the
 #: date of the order, as fixed as a birthday, is at most so long before that of a delivery.
@@ -39,7 +40,7 @@ def find_times(events: Look, taken: set[str]) -> list[Times]:
     known = [(column, times) for column in columns if (times := times_of(column)) is not None]
     found, of_one_go = [], []
     for column, times in known:
-        of = [owner.texts for owner in owners if _is_fixed(times.times, owner.texts)]
+        of = [owner.texts for owner in owners if is_fixed_by(owner.texts, times.times)]
         if of and all(map(_come_in_one_go, of)):
             of_one_go.append(times)
         # Where customers have one order each, its date is as fixed as a birthday, which is long before it.
@@ -160,13 +161,6 @@ def _fall_on(times: pd.Series, days: pd.Series) -> bool:
 def names_users(column: Column) -> bool:
     """Tell whether a column is named like users, and not like sessions."""
     return speaks_of(column.name, "user") and not speaks_of(column.name, "session")
-
-
-def _is_fixed(times: pd.Series, of: pd.Series) -> bool:
-    """Tell whether repeated values nearly always have the same time."""
-    first = times.loc[of.index].groupby(of).transform("first")
-    again = of.duplicated()
-    return bool(again.any() and (times.loc[of.index] == first)[again].mean() > 1 - _TIED)
 
 
 def _come_in_one_go(owners: pd.Series) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
+from m2trec_merlin.starting.levels import is_fixed_by
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.measures import holds_amounts, numbers_of
 from m2trec_merlin.starting.names import speaks_of
@@ -22,6 +23,8 @@ _OTHERS = ("session", "user", "time", "place", "quantity")
 _COMPARED = 1000
 #: Shares of common values: above the first, two columns hold the same ids; up to the second, by chance.
 MET, BY_CHANCE = 0.5, 0.02
+#: A whole number, also where the gaps of its column have made a float of it.
+_DIGITS = r"\d+(\.0)?"
 #: A column has about as many ids as another one if it has at least this share of them.
 _AS_MANY = 0.98
 
@@ -76,6 +79,36 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
     return _against(chosen, rivals, events.columns[chosen.clicked], read)
 
 
+def ids_beside(events: Look, items: Look, ids: ItemIds) -> list[str]:
+    """Return the columns of the events with ids of other items than the event's, such as that of the next.
+
+    What follows from the item, such as the id of its family, is no other item, nor is that of a variant, from
+    which the item follows. Numbers are ids by chance, unless they are named like items and as different.
+    """
+    known, clicked = KnownItems(items.ids(ids.described)), events.columns[ids.clicked]
+    own, found = _met(clicked, known), []
+    for column in (c for tier in _tiers(events, items) for c in tier if c is not clicked):
+        met = _met(column, known)
+        pairs = pd.DataFrame({"own": own, "met": met[met >= 0]}).dropna()
+        is_named = speaks_of(column.name, "item") and not speaks_of(column.name, *_OTHERS, "category")
+        if (
+            (is_named or column.share(_DIGITS) < MET)
+            and len(pairs) > MET * len(met)
+            and (pairs["own"] != pairs["met"]).mean() > MET
+            and pairs["met"].nunique() > MET * own.nunique()
+            and not is_fixed_by(pairs["own"], pairs["met"])
+            and not is_fixed_by(pairs["met"], pairs["own"])
+        ):
+            found.append(column.name)
+    return found
+
+
+def _met(column: Column, known: KnownItems) -> pd.Series:
+    """Return the position of each id of a column in the known ones, by row; -1 if it is none of them."""
+    ids = normalise_ids(column.values).dropna()
+    return pd.Series(known.positions(ids), ids.index)
+
+
 def _against(
     chosen: ItemIds, rivals: list[Column], clicked: Column, read: Callable[[str], pd.Series]
 ) -> ItemIds:
@@ -121,7 +154,7 @@ def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterat
         is_same = clicked.name.lower() == described.lower()
         is_strange = _groups(clicked.name) != _groups(described) or speaks_of(clicked.name, *_OTHERS)
         is_told = is_item or (is_same and is_shared)
-        if is_strange and not is_told and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
+        if is_strange and not is_told and clicked.share(_DIGITS) > MET > met / len(index):
             continue  # small numbers are ids by chance
         if met and (is_same or share > BY_CHANCE):
             score = met * share**2 * _trust(clicked.name, described)

@@ -15,6 +15,8 @@ _MOST_VALUES = 5000
 _MOST_TASKS = 3
 #: A value that this share of items have, or more, is no task to predict.
 _NEARLY_ALL = 0.9
+#: What belongs to a value may be another one in at most this share of its repetitions.
+_SLIPS = 0.05
 #: Of the items with a value in the fuller of two columns, the share that must have values in both.
 _TWINS = 0.9
 
@@ -56,6 +58,13 @@ def follows(coarse: ChosenKind, fine: ChosenKind) -> bool:
     pairs = pd.DataFrame({"fine": fine.column.texts, "coarse": coarse.column.texts}).dropna()
     seen = len(pairs.drop_duplicates())
     return len(pairs) > 0 and seen <= 1.01 * pairs["fine"].nunique()
+
+
+def is_fixed_by(owners: pd.Series, values: pd.Series) -> bool:
+    """Tell whether repeated owners, such as users, nearly always have the same value, such as a birthday."""
+    pairs = pd.DataFrame({"owner": owners, "value": values}).dropna()
+    first, again = pairs.groupby("owner")["value"].transform("first"), pairs["owner"].duplicated()
+    return bool(again.any() and (pairs["value"] == first)[again].mean() > 1 - _SLIPS)
 
 
 def choose_tasks(choices: Sequence[ChosenKind]) -> list[ChosenKind]:

@@ -19,7 +19,7 @@ from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
 from m2trec_merlin.starting.event_times import find_times
 from m2trec_merlin.starting.hindsight import counts_of_events
-from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, without_header
+from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, ids_beside, without_header
 from m2trec_merlin.starting.items_of_events import look_at_items
 from m2trec_merlin.starting.levels import choose_tasks
 from m2trec_merlin.starting.listing import find_listing
@@ -154,6 +154,12 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     # Rows with an item and a session of their own may also hold the history of the event.
     if several and not (ids.known > MET and any(speaks_of(name, "session", "user") for name in one.columns)):
         raise DataError(str(one.path), [f"{one.path}: {why}" for why in several.values()])
+    if beside := ids_beside(one, other, ids):
+        named = ", ".join(map(repr, beside))
+        unsure.append(
+            f"in {named} are ids of items, too, and of others than in '{ids.clicked}' of the same row: where "
+            "each is an event, write a row for it, with the session beside it"
+        )
     split = find_split(one)
     unsure += [] if split else nearly_splits(one)
     # Columns of the items, such as names and release dates, are neither sessions nor times of events.

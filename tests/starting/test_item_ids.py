@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.starting.item_ids import find_item_ids, without_header
+from m2trec_merlin.starting.item_ids import find_item_ids, ids_beside, without_header
 from tests.starting.conftest import LookAt
 
 RANDOM = np.random.default_rng(0)
@@ -174,3 +174,40 @@ def test_numbers_of_users_and_orders_in_both_tables_are_no_items(look: LookAt) -
     orders = {"order_number": np.arange(600) // 3, "dish": ["soup", "rice", "cake"] * 200}
     table = look(pd.DataFrame({"order_number": range(900), "table": [f"t{i % 9}" for i in range(900)]}))
     assert find_item_ids(look(pd.DataFrame(orders), "orders"), table) is None
+
+
+@pytest.mark.parametrize("written", ["{}", "B{:05d}"], ids=["numbers", "codes"])
+def test_other_items_in_the_same_row_are_found(look: LookAt, written: str) -> None:
+    """As where a row holds the first five items of a user, or the next one beside each of a session."""
+    drawn = RANDOM.integers(1, 201, size=(600, 3))
+    ids = [[written.format(i) for i in row] for row in drawn]
+    items = look(pd.DataFrame({"item_id": [written.format(i) for i in range(1, 201)]}), "items")
+    wide = pd.DataFrame(ids, columns=["item_1", "item_2", "item_3"])
+    clicks = look(wide.assign(user_id=drawn[:, 0] % 90 + 1), "clicks")
+    found = find_item_ids(clicks, items)
+    assert found is not None and {found.clicked, *ids_beside(clicks, items, found)} == {*wide}
+    following = wide.rename(columns={"item_1": "item_id", "item_2": "next_item"}).drop(columns="item_3")
+    following.loc[::3, "next_item"] = None
+    clicks = look(following, "clicks")
+    found = find_item_ids(clicks, items)
+    assert found is not None and found.clicked == "item_id"
+    assert ids_beside(clicks, items, found) == ["next_item"]
+
+
+def test_what_belongs_to_the_item_is_no_other_item(look: LookAt) -> None:
+    """Families and variants have ids of items, and so have small numbers, by chance."""
+    drawn = RANDOM.integers(1, 201, size=600)
+    beside = {
+        "item_parent_id": drawn // 2 + 1,
+        "item_variant_id": drawn * 3 + RANDOM.integers(0, 3, size=600),
+        "same_item": np.where(RANDOM.random(600) < 0.7, drawn, 9999),
+        "item_category_id": RANDOM.integers(1, 20, size=600),
+        "item_position": RANDOM.integers(1, 200, size=600),
+        "user_id": RANDOM.integers(1, 200, size=600),
+        "row": np.arange(600) % 200 + 1,
+    }
+    clicks = look(pd.DataFrame({"item_id": drawn, **beside}), "clicks")
+    items = look(pd.DataFrame({"item_id": range(1, 601)}), "items")
+    found = find_item_ids(clicks, items)
+    assert found is not None and found.clicked == "item_id"
+    assert ids_beside(clicks, items, found) == []

@@ -239,6 +239,14 @@ def test_hours_beside_days_are_told_only_where_nothing_orders_these(shop: Path, 
         assert any("'hour_of_day' holds times of day" in line for line in doubts) is is_told
 
 
+def test_the_next_item_beside_each_is_told(shop: Path) -> None:
+    table = clicks()
+    table["next_product"] = table.groupby("visit")["product"].shift(-1)
+    table.to_csv(shop / "clicks.csv", index=False)
+    assert any("in 'next_product' are ids of items, too" in line for line in draft(shop).found.doubts())
+    assert settings(shop / "shop.yaml")["data"]["columns"] == EXPECTED["data"]["columns"]
+
+
 def test_a_clock_of_sessions_is_no_time_that_cannot_be_read(shop: Path) -> None:
     table = clicks(sessions=300).drop(columns="at")[np.arange(1200) % 4 <= np.arange(1200) // 4 % 3 + 1]
     took = pd.Series(RANDOM.integers(1_000, 90_000, size=len(table)), table.index)
