@@ -9,6 +9,7 @@ import pandas as pd
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.first_rows import rows_saying_most
+from m2trec_merlin.starting.levels import is_fixed_by
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.measures import holds_amounts
 from m2trec_merlin.starting.names import speaks_of
@@ -18,6 +19,10 @@ _ENOUGH = 50
 #: A column belongs to items if rows agree with the first row of their item (0 is chance, 1 is always) to this
 #: degree, or numbers have this rank correlation with it. So prices, which change, do; quantities do not.
 _AGREES, _FOLLOWS = 0.7, 0.8
+#: Numbers of which the greatest is more than so many times the median are mostly small.
+_SKEWED = 10
+#: A column of ids has values in more rows than this share of none, or of the same.
+_MOST = 0.5
 #: Share of events with the most frequent name of their id, but for misspelt and new ones.
 _USUAL = 0.9
 
@@ -56,16 +61,60 @@ def look_at_items(events: Look) -> Look:
     return replace(events, rows=len(rows), first=len(rows), columns=columns, unreadable={})
 
 
+def finer_than_items(events: Look, items: Look, grouping: str, used: set[str]) -> list[Column]:
+    """Return the columns that may be the items of a single table instead of those that were found.
+
+    They come back, tell more apart, and differ within sessions. Ids that are called those of items are
+    believed; beside others that are called like items, such as names, what should describe these is told.
+
+    Args:
+        events: the interactions.
+        items: the items in them, with the ids first.
+        grouping: the column of sessions or users.
+        used: the columns of times and splits.
+    """
+    ids, session = events.columns[next(iter(items.columns))], events.columns[grouping].texts
+    is_item = speaks_of(ids.name, "item")
+    if is_item and speaks_of(ids.name, "code") and not speaks_of(ids.name, "category"):
+        return []
+    found = [
+        column
+        for name, column in events.columns.items()
+        if name not in used
+        and name not in items.columns
+        and not (column.is_list or column.is_time or holds_amounts(column) or _are_skewed(column))
+        and not speaks_of(name, "session", "user", "time", "place")
+        and ids.distinct < column.distinct <= len(column.texts) / 2
+        and not is_fixed_by(session, column.texts)
+    ]
+    if is_item and not any(speaks_of(column.name, "item", "category", "title") for column in found):
+        return []
+    return found
+
+
+def _are_skewed(column: Column) -> bool:
+    """Tell whether a column holds numbers that are mostly small, as counts are, and is not called a code."""
+    if column.numbers is None or speaks_of(column.name, "item", "code", "category"):
+        return False
+    return bool(column.numbers.min() >= 0 and column.numbers.max() > _SKEWED * np.median(column.numbers))
+
+
 def _may_be_ids(column: Column) -> bool:
+    is_item = speaks_of(column.name, "item")
     return (
         not column.is_list
         and not column.is_time
         and not holds_amounts(column)
-        and speaks_of(column.name, "item", "code")
+        and (is_item or (speaks_of(column.name, "code") and _differ(column)))
         and not speaks_of(column.name, "session", "user", "time")
         and column.distinct > 1
         and column.words < 2
     )
+
+
+def _differ(column: Column) -> bool:
+    """Tell whether most rows have values, and not all the same, such as -1 for none."""
+    return column.gaps < _MOST and column.distinct > 0 and column.counts.iloc[0] < _MOST * len(column.values)
 
 
 def _named(events: Look) -> Column | None:

@@ -20,7 +20,7 @@ from m2trec_merlin.starting.dialect import writing_of
 from m2trec_merlin.starting.event_times import find_times
 from m2trec_merlin.starting.hindsight import counts_of_events
 from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, ids_beside, without_header
-from m2trec_merlin.starting.items_of_events import look_at_items
+from m2trec_merlin.starting.items_of_events import finer_than_items, look_at_items
 from m2trec_merlin.starting.levels import choose_tasks
 from m2trec_merlin.starting.listing import find_listing
 from m2trec_merlin.starting.look import Look, look_at
@@ -168,7 +168,7 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     times = find_times(one, taken)
     grouping = find_grouping(one, times, taken | several.keys())
     order = find_order(one, times, grouping, taken)
-    read = {*taken, order.column, *(each.column for each in times)}
+    read = taken.union([order.column] if order.column else [], (each.column for each in times))
     logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]
     nearly = [*filter(None, map(nearly_times, logged))]
     unsure += nearly if nearly or times else unread_times(logged)
@@ -179,6 +179,10 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     ]
     if order.times and order.is_of_file and (apart := apart_from(order.times, one.columns.values())):
         unsure.append(apart)
+    if one.file is other.file and (finer := finer_than_items(one, other, grouping.column, read)):
+        others = " or ".join(f"'{column.name}' ({column.distinct:,} values)" for column in finer)
+        of = f"'{ids.clicked}' ({one.columns[ids.clicked].distinct:,} values)"
+        unsure.append(f"items by {of}, or by {others}: data.columns.item_id says what is recommended")
     choices = choose_attributes(other, ids.described)
     unsure += counts_of_events(choices, other.columns[ids.described], one.columns[ids.clicked])
     if not any(choice.kind for choice in choices):

@@ -10,7 +10,7 @@ import pytest
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.files.dialect import Dialect
-from m2trec_merlin.starting.items_of_events import look_at_items
+from m2trec_merlin.starting.items_of_events import finer_than_items, look_at_items
 from m2trec_merlin.starting.look import Look, look_at
 
 RANDOM = np.random.default_rng(3)
@@ -87,6 +87,48 @@ def test_ids_stay_where_some_items_have_several_names(tmp_path: Path, name: str)
     assert next(iter(found.columns)) == name and found.rows == N_ITEMS
 
 
+def finer(folder: Path, **columns: object) -> list[str]:
+    """Return the columns that may be the items instead, in sessions of four events."""
+    pd.DataFrame({"session": SESSION, **columns}).to_csv(folder / "events.csv", index=False)
+    events = look_at(folder / "events.csv", Dialect(), 10_000)
+    items = look_at_items(events)
+    return [column.name for column in finer_than_items(events, items, "session", {"session"})]
+
+
+SESSION = np.arange(N_ROWS) // 4
+COARSE = {"author_id": ITEM % 9, "author_name": [f"Author {i % 9}" for i in ITEM]}
+
+
+def test_what_may_be_the_items_instead_is_named(tmp_path: Path) -> None:
+    """As in a log of news, and in that of a shop that tells units, as its items are several columns."""
+    pages = [f"/news/story-{i}" for i in ITEM]
+    assert finer(tmp_path, **COARSE, url=pages, section=ITEM % 3) == ["url"]
+    units = {"productmeasure": [["OZ", "CT", "LT"][i % 3] for i in ITEM], "kind": ITEM % 3}
+    assert finer(tmp_path, **units, category=ITEM % 7, brand=ITEM % 11 + 500) == ["category", "brand"]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"city": [f"city {n % 23}" for n in SESSION]},
+        {"visitor_id": RANDOM.integers(60, size=N_ROWS)},
+        {"amount": RANDOM.integers(60, size=N_ROWS)},
+        {"plays": RANDOM.lognormal(4, 1.5, N_ROWS).astype(int) // 7 * 7},
+        {"click": np.arange(N_ROWS)},
+        {"device": ["phone", "desk"] * (N_ROWS // 2)},
+    ],
+    ids=["of the session", "users", "amounts", "counts", "of the event", "fewer"],
+)
+def test_what_is_no_item_is_not_named(tmp_path: Path, beside: dict[str, object]) -> None:
+    assert finer(tmp_path, **COARSE, **beside) == []
+
+
+@pytest.mark.parametrize("name", ["product_id", "StockCode", "sku", "product", "movie"])
+def test_items_that_are_called_so_are_believed(tmp_path: Path, name: str) -> None:
+    category = [["red", "blue", "green"][i % 3] for i in ITEM]
+    assert finer(tmp_path, **{name: ITEM + 7, "category": category}, referrer=np.arange(N_ROWS) % 97) == []
+
+
 @pytest.mark.parametrize(
     "columns",
     [
@@ -94,8 +136,15 @@ def test_ids_stay_where_some_items_have_several_names(tmp_path: Path, name: str)
         {"a": ITEM, "b": [f"title {i}" for i in ITEM]},
         {"order": ITEM % 9, "Item Size": [["small", "large"][i % 2] for i in ITEM]},
         {"item": np.arange(N_ROWS), "title": [f"title {i}" for i in range(N_ROWS)]},
+        {"conversion_id": np.where(ITEM < 4, ITEM, -1), "conversion": np.where(ITEM < 4, "yes", "no")},
     ],
-    ids=["nothing belongs to items", "names say nothing", "sizes name nothing", "no item comes back"],
+    ids=[
+        "nothing belongs to items",
+        "names say nothing",
+        "sizes name nothing",
+        "no item comes back",
+        "most rows have none",
+    ],
 )
 def test_a_table_that_does_not_say_it_is_refused(tmp_path: Path, columns: dict[str, object]) -> None:
     with pytest.raises(DataError, match="a table of the items is needed beside it") as refused:

@@ -65,6 +65,21 @@ def test_items_may_be_told_by_their_names_alone(tmp_path: Path, name: str) -> No
     assert done.found.looked_at()[1] == f"3 items by '{name}' in these rows"
 
 
+def test_items_of_which_a_finer_column_may_be_meant_are_doubted(tmp_path: Path) -> None:
+    table = tmp_path / "news.csv"
+    number = [n * n % 61 for n in range(900)]
+    pages = {"url": [f"/story-{n}" for n in number], "author_id": [n % 9 for n in number]}
+    news = {
+        "session": [n // 3 for n in range(900)],
+        **pages,
+        "author": [f"By author {n % 9}" for n in number],
+    }
+    pd.DataFrame(news).to_csv(table, index=False)
+    doubts = start(table, None, tmp_path / "shop.yaml").found.doubts()
+    told = "items by 'author_id' (8 values), or by 'url' (31 values): data.columns.item_id says what is"
+    assert any(line.startswith(told) for line in doubts)
+
+
 @pytest.mark.parametrize("between", [" ", "_"], ids=["words", "one word"])
 def test_what_follows_from_the_name_of_an_item_is_the_item_s(tmp_path: Path, between: str) -> None:
     """As in AdventureWorks: orders name products, and say of each what it is and what it costs."""
