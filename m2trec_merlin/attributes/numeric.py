@@ -164,7 +164,7 @@ def _outlying(numbers: np.ndarray, named: np.ndarray) -> Iterator[tuple[float, i
     for extreme in np.unique([numbers.min(), numbers.max()]) if len(numbers) else ():
         is_other = numbers != extreme
         others, count = numbers[is_other], int((~is_other).sum())
-        if len(others) < _FEW or not others.std():
+        if len(others) < _FEW or others.min() == others.max():
             continue
         number = float(named[~is_other][0])
         if numbers.std() > _FAR * others.std():

@@ -194,6 +194,9 @@ def test_numbers_that_stand_for_none_are_told(extremes: list[float], log: bool, 
         assert [doubt.partition(" that")[0].partition(":")[0] for doubt in attribute.doubts(values)] == told
 
 
-@pytest.mark.parametrize("values", [[], [7.0], [7.0] * 40, [7.0, 8.0, 999_999.0]])
+@pytest.mark.parametrize(
+    "values",
+    [[], [7.0], [7.0] * 40, [7.0, 8.0, 999_999.0], [0.99] * 328 + [1.99] * 22, [0.1] * 7 + [9e9] * 90],
+)
 def test_few_numbers_and_equal_ones_tell_nothing_of_others(values: list[float]) -> None:
     assert not list(parse_attribute(name="price", kind="numeric").doubts(pd.Series(values, dtype=float)))
