@@ -22,6 +22,8 @@ _AMOUNT = (
 _DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d+\s*s(ec(onds?|s)?)?)?"
 #: A zero before further digits, which no program writes of an amount.
 _ZERO_BEFORE = r"0\d"
+#: Numbers that say yes or no.
+_FLAGS = frozenset((0, 1))
 _MAY_BE_AMOUNTS = "or numeric, if the numbers are amounts"
 _POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
 #: A number whose commas separate thousands, or whose comma begins a fraction of three digits.
@@ -64,7 +66,8 @@ def numbers(column: Column) -> ChosenKind | None:
             return ChosenKind(column, "categorical", f"{column.distinct:,} numbers that name something")
         if are_few:
             reason = f"{column.distinct:,} whole numbers, repeated: taken for codes"
-            return ChosenKind(column, "categorical", reason, unsure=_MAY_BE_AMOUNTS)
+            unsure = "" if _FLAGS.issuperset(found) else _MAY_BE_AMOUNTS
+            return ChosenKind(column, "categorical", reason, unsure=unsure)
     elif not is_quantity and names_something(column) and (alike or are_few):
         # Shares and means may be called so, too, but these hardly repeat.
         reason = f"{column.distinct:,} numbers with fractions that name something"

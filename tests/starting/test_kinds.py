@@ -147,9 +147,15 @@ def test_kinds(name: str) -> None:
     assert choice.reason
 
 
-def test_few_whole_numbers_under_a_name_that_says_nothing_are_unsure() -> None:
-    choice = choose("x", drawn([10, 20, 30]))
-    assert choice.kind == "categorical" and "numeric" in choice.unsure
+@pytest.mark.parametrize(
+    ("values", "may_be_amounts"),
+    [([10, 20, 30], True), ([1, 2], True), ([0, 1], False), ([0.0, 1.0, None], False), (["1", None], False)],
+)
+def test_few_whole_numbers_under_a_name_that_says_nothing_are_unsure_but_for_flags(
+    values: list[Any], may_be_amounts: bool
+) -> None:
+    choice = choose("x", drawn(values))
+    assert choice.kind == "categorical" and ("numeric" in choice.unsure) is may_be_amounts
 
 
 @pytest.mark.parametrize(
