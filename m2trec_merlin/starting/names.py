@@ -29,7 +29,7 @@ _WORDS = {
     " section level type segment family ~kategorie ~abteilung ~gruppe",
     "code": "id(?![a-z]) no(?![a-z]) nr(?![a-z]) code key(?![a-z]) isbn asin sku ean(?![a-z]) gtin"
     " upc(?![a-z]) barcode strichcode brand manufact vendor colou?r zip plz seller merchant supplier"
-    " publisher author artist ~nummer",
+    " publisher author artist ~nummer ~[^a-z]number$",
     "title": "title name label headline titel bezeichnung produkt$ product$ ~name",
 }
 _PATTERNS = {

@@ -106,6 +106,8 @@ KINDS = {
     "brand": (drawn([f"{a}{b}" for a in WORDS for b in WORDS]), "categorical", {}),
     "brand_id": (drawn(list(range(1000, 1090))), "categorical", {}),
     "categoryId": (list(map(str, drawn(list(range(300))))), "categorical", {}),
+    "FinelineNumber": (drawn(list(range(1000, 1300))), "categorical", {}),
+    "number of doors": (drawn(list(range(1000, 1300))), "numeric", {}),
     "EAN13": (drawn([4_006_381_300_000 + i for i in range(90)]), "categorical", {}),
     "reference": (drawn([4_006_381_300_000 + i for i in range(90)]), "categorical", {}),
     "barcode": (drawn(list(range(90))), "categorical", {}),
