@@ -54,7 +54,7 @@ def choose_kind(column: Column, ids: Column) -> ChosenKind:
 
 
 def _says_nothing(column: Column) -> ChosenKind | None:
-    if not column.distinct:
+    if not column.distinct or (column.is_list and not len(_arrow(column).flatten().drop_null())):
         return ChosenKind(column, None, "holds no value")
     if column.gaps > _MOSTLY_MISSING:
         return ChosenKind(column, None, f"{percent(column.gaps)} of values are missing")
@@ -63,13 +63,15 @@ def _says_nothing(column: Column) -> ChosenKind | None:
     return None
 
 
+def _arrow(column: Column) -> pa.Array:
+    return to_arrow(column.values.dropna())
+
+
 def _lists(column: Column) -> ChosenKind | None:
     if not column.is_list:
         return None
-    lists = to_arrow(column.values.dropna())
+    lists = _arrow(column)
     lengths, values = pd.Series(pc.list_value_length(lists).to_pandas()), lists.flatten()
-    if not len(values.drop_null()):
-        return ChosenKind(column, None, "holds no value")
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         if not np.isfinite(values.to_numpy(zero_copy_only=False)).all():
             return ChosenKind(column, None, "lists with values that are not finite numbers")
@@ -223,8 +225,8 @@ def _kept(lengths: pd.Series) -> dict[str, int]:
 
 
 _RULES: tuple[Callable[[Column], ChosenKind | None], ...] = (
-    _lists,
     _says_nothing,
+    _lists,
     _written_lists,
     _dates,
     _addresses,
