@@ -32,6 +32,8 @@ _ENTITY = r"&#?\w+;"
 _TAG, _FEW_TAGS = r"(?is).*</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>.*", 0.1
 #: Mean number of words above which a text is no single value.
 _WORDS_OF_A_VALUE = 3.5
+#: Share of values with a second mark, parts of which come back, above which it separates values.
+_COME_BACK = 0.2
 _FEW = 30
 _FRACTION = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 #: Share of missing values above which a column is left out.
@@ -165,15 +167,23 @@ def _several_values(column: Column) -> ChosenKind | None:
 
 
 def _separates_too(values: pd.Series, separator: str) -> str | None:
-    """Return another mark that also separates known values, as in fields of several paths, or None."""
+    """Return another mark that separates values, too, as in fields of several paths, or None.
+
+    Between its parts, it leaves no more different values than there were, and some come back: alone, or
+    within the same value.
+    """
     known = set(values)
     for other in _BETWEEN:
-        parted = values[values.str.contains(other, regex=False)].unique()
-        sides = [[side.strip() for side in value.split(other)] for value in parted]
-        are_values = [not known.isdisjoint(each) for each in sides]
-        if other != separator and are_values and np.mean(are_values) > 0.5:
+        parted = [_parts(value, other) for value in known if other in value and other != separator]
+        new = {part for parts in parted for part in parts} - known
+        back = [len(set(parts)) < len(parts) or not known.isdisjoint(parts) for parts in parted]
+        if parted and len(new) <= len(parted) and np.mean(back) > _COME_BACK:
             return other
     return None
+
+
+def _parts(value: str, mark: str) -> list[str]:
+    return [part for each in value.split(mark) if (part := each.strip())]
 
 
 def _are_composed(lists: pd.Series) -> bool:

@@ -69,6 +69,17 @@ LEFT_OUT = {
     "embedding": ([f"0.{i} 0.5 -0.{i % 7} 1e-3" for i in range(N)], "4 numbers written as text"),
     "embedded": ([f"0.{i};0.5;-0.{i % 7};0.25" for i in range(N)], "4 numbers written as text"),
     "paths": (["Home > Hats, Sale > Hats", "Home > Shoes", "Sale", "Shoes > Hats"] * (N // 4), "'>' and ','"),
+    "additional_attributes": (
+        [
+            f"gender={'Men|Women' if i % 3 else 'Men'},color={WORDS[i % 8]},size={('M|L', 'S')[i % 2]}"
+            for i in range(N)
+        ],
+        "'|' and ','",
+    ),
+    "Categories": (
+        [f"{top}, {top} > {sub}" for top in ("Clothing", "Home") for sub in WORDS[:5]] * (N // 10),
+        "'>' and ','",
+    ),
     "runtime": ([f"{i % 3}h {i % 60}m" for i in range(N)], "durations"),
     "length": ([f"{i % 60} min 5 sec" for i in range(N)], "durations"),
     "weight": ([f"{i}.5 kg" for i in range(N)], "numbers with a unit"),
@@ -124,6 +135,12 @@ KINDS = {
     "markup": ([f"<b>word {n}</b> of {n % 5}" for n in range(N)], "text", {}),
     "genres": (drawn(["rock, pop", "pop", "jazz, pop"]), "multi_categorical", {"separator": ","}),
     "pairs": (drawn(["rock, pop", "pop, jazz", "jazz, rock"]), "multi_categorical", {"separator": ","}),
+    "authors": (
+        drawn(["Smith, J.;Lee, A.", "Smith, A.;Lee, J.", "Homer;Lee, A.", "Smith, J.;Smith, A."]),
+        "multi_categorical",
+        {"separator": ";"},
+    ),
+    "departments": (drawn(["TV/Video|TV", "TV|Arts/Crafts", "Bars/Pubs"]), "multi_categorical", {}),
     "labels": (drawn([["a"], ["a", "b"], []]), "multi_categorical", {}),
     "codes": (drawn([[1, 2], [3]]), "multi_categorical", {}),
     "picture": ([[0.5, float(i), 1.0, 2.0] for i in range(N)], "vector", {"size": 4}),
