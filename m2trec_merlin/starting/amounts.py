@@ -15,10 +15,10 @@ from m2trec_merlin.starting.choice import ChosenKind, names_something
 from m2trec_merlin.starting.look import CODE, Column
 from m2trec_merlin.starting.names import speaks_of
 
-_AMOUNT = (
-    r"^([^\W\d_]{0,3}[€$£¥]|[A-Za-z]{1,3}\s)?\s*[\d.,]+(?:[ \u00a0\u202f]\d{3})*(?:[.,]\d*)?-?"
-    r"\s*([€$£¥%]|[^\W\d_]{1,3})?$"
-)
+_CURRENCY = r"[^\W\d_]{0,3}[€$£¥]|[A-Za-z]{1,3}\s"
+#: Letters right before a number, as in n277.200. If its fraction is shorter, v1.1 is more likely a code.
+_LETTERS = r"[A-Za-z]{1,3}(?=\d+[.,]\d\d)"
+_WITH_UNIT = r"^({})?\s*[\d.,]+(?:[ \u00a0\u202f]\d{{3}})*(?:[.,]\d*)?-?\s*([€$£¥%]|[^\W\d_]{{1,3}})?$"
 _DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d+\s*s(ec(onds?|s)?)?)?"
 #: A zero before further digits, which no program writes of an amount.
 _ZERO_BEFORE = r"0\d"
@@ -124,10 +124,11 @@ def almost_numbers(column: Column) -> ChosenKind | None:
     if column.share(_DURATION) > 0.9:
         return ChosenKind(column, None, f"durations, {column.examples(1)}: write them as numbers of one unit")
     # Nearly all values with a unit must have the same one: sizes in ounces and pounds are words.
-    parts = column.texts.str.extract(_AMOUNT).fillna("")
+    amount = _WITH_UNIT.format(_CURRENCY if names_something(column) else f"{_CURRENCY}|{_LETTERS}")
+    parts = column.texts.str.extract(amount).fillna("")
     unit = (parts[0] + parts[1]).str.strip().loc[lambda each: each != ""]
     has_unit = len(unit) > _HAVE_A_UNIT * len(column.texts)
-    if has_unit and column.share(_AMOUNT) > 0.9 and unit.value_counts(normalize=True).iloc[0] > 0.9:
+    if has_unit and column.share(amount) > 0.9 and unit.value_counts(normalize=True).iloc[0] > 0.9:
         return ChosenKind(column, None, f"numbers with a unit, {column.examples(1)}: write the number alone")
     return None
 
