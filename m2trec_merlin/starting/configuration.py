@@ -24,6 +24,8 @@ from m2trec_merlin.starting.times import Times
 
 #: The most letters of a column's name in an attribute's name, before a suffix that makes it unique.
 _LONGEST_NAME = 80
+#: A value with a digit, and the share of such values above which words are no values of a column.
+_WITH_DIGIT, _MOST = r"(?s).*\d.*", 0.9
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,7 @@ class Examination:
         """Return doubts for a person to check."""
         lines = [*self.unsure, *taken_back(self._unused())]
         for look in (self.events,) if self.is_one_table else (self.events, self.items):
-            if any(
-                looks_like_a_value(name) and column.numbers is not None
-                for name, column in look.columns.items()
-            ):
+            if _may_begin_with_a_row(look):
                 names = ", ".join(map(repr, look.columns))
                 lines.append(
                     f"the first line of {look.path.name} names the columns, but looks like data: {names}"
@@ -282,6 +281,16 @@ def _title_column(choices: list[ChosenKind]) -> str | None:
     if any(choice.is_title for choice in choices):
         return None
     return next((choice.column.name for choice in choices if choice.names_items), None)
+
+
+def _may_begin_with_a_row(look: Look) -> bool:
+    """Tell whether the names of columns may be values: a number above numbers, and no word above digits."""
+    columns = look.columns.items()
+    return (
+        not look.file.is_typed
+        and any(looks_like_a_value(name) and column.numbers is not None for name, column in columns)
+        and all(re.search(r"\d", name) or column.share(_WITH_DIGIT) < _MOST for name, column in columns)
+    )
 
 
 def _block(title: str, lines: list[str]) -> Iterator[str]:

@@ -77,6 +77,17 @@ def test_a_text_is_the_title_by_itself(tmp_path: Path, name: str) -> None:
     assert "serving" not in found
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_properties_that_are_called_by_numbers_are_no_row(tmp_path: Path, suffix: str) -> None:
+    """As the columns are that pivot_table makes of one property a row."""
+    draft(tmp_path)
+    items = pd.read_csv(tmp_path / "items.csv").assign(**{"1": [10, 11, 12] * 20, "2": [20, 21] * 30})
+    path = tmp_path / f"pivoted.{suffix}"
+    items.to_csv(path, index=False) if suffix == "csv" else items.to_parquet(path)
+    doubts = start(tmp_path / "clicks.csv", path, tmp_path / "shop.yaml", force=True).found.doubts()
+    assert not [doubt for doubt in doubts if "first line" in doubt]
+
+
 def test_a_column_of_times_that_cannot_be_read_is_what_a_person_should_look_at(tmp_path: Path) -> None:
     """One file of a folder has a time zone, the other none."""
     visits = [(f"s{visit}", f"A{(7 * visit + n) % 60}") for visit in range(40) for n in range(4)]
