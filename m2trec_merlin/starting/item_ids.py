@@ -21,6 +21,8 @@ from m2trec_merlin.starting.names import speaks_of
 _OTHERS = ("session", "user", "time", "place", "quantity")
 #: The most values that a name is compared with.
 _COMPARED = 1000
+#: Share of rows without a value from which on a column does not hold the ids of its table.
+GAPS = 0.02
 #: Shares of common values: above the first, two columns hold the same ids; up to the second, by chance.
 MET, BY_CHANCE = 0.5, 0.02
 #: A whole number, also where the gaps of its column have made a float of it.
@@ -57,7 +59,7 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
     """Return the columns of both tables that hold the same ids; None if there are none."""
     candidates = [c for c in items.columns.values() if not c.is_list and not c.is_time and c.distinct > 1]
     # Titles are often unique, too, but have several words.
-    unique = [c for c in candidates if c.is_unique and c.gaps < 0.02 and c.words < 2]
+    unique = [c for c in candidates if c.is_unique and c.gaps < GAPS and c.words < 2]
     nearly = [c for c in candidates if c.distinct > 0.5 * len(c.values)]
     read = cache(items.ids)
     known = {c.name: KnownItems(read(c.name)) for c in unique or nearly}

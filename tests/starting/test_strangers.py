@@ -44,3 +44,24 @@ def test_a_few_numbers_that_meet_are_told(look: LookAt) -> None:
     orders = look(pd.DataFrame({"order_id": range(995, 3000), "user": 1}), "orders")
     told = "'product_id' and 'order_id' meet in 0.5 % of events, as numbers do by chance."
     assert told in explain_strangers(bought, orders)
+
+
+@pytest.mark.parametrize(
+    ("described", "reason"),
+    [
+        (
+            [sku for n, sku in enumerate(SKUS) for sku in [sku, None][: 1 + (n % 4 == 0)]],
+            "'sku' and 'Variant SKU' hold the same, but 20 % of rows have no 'Variant SKU': leave these out",
+        ),
+        (range(40), "'sku' and 'Variant SKU' are written otherwise: the items have '0'"),
+    ],
+)
+def test_what_items_share_is_not_taken_for_their_ids(look: LookAt, described: Any, reason: str) -> None:
+    """Shopify writes a row without a SKU for each further picture."""
+    clicks = look(pd.DataFrame({"sku": SKUS, "vendor": ["Acme", "Lumo"] * 20}), "clicks")
+    rows = list(described)
+    vendors = [("Acme", "Lumo")[n % 2] for n in range(len(rows))]
+    pictures = [f"p{n}.jpg" for n in range(len(rows))]
+    table = {"Variant SKU": rows, "vendor": vendors, "picture": pictures}
+    told = explain_strangers(clicks, look(pd.DataFrame(table, dtype=object), "items"))
+    assert reason in told and "'vendor' and 'vendor'" not in told
