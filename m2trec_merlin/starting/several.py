@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterator
 
-from m2trec_merlin.columns import to_arrow
+import pandas as pd
+import pyarrow as pa
+
+from m2trec_merlin.columns import is_list, to_arrow
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
+from m2trec_merlin.readers.files.raw_types import to_pandas
+from m2trec_merlin.starting.item_ids import MET
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.times import times_of
 
 #: The most rows examined, and the mean number of ids per row from which on rows hold several.
 _LOOKED_AT = 2000
 _SEVERAL = 1.5
+#: Share of the ids that values could be which they are at least, if they are ids.
+_VARIED = 0.1
 #: Characters before, between and after the values of a list that is written as text.
 _MARKS = r"[\s,;|\[\](){}'\":]+"
 _WHAT_TO_DO = "write a row for each, with the session beside it"
 
 
 def rows_of_several(events: Look, items: Look, described: str | None = None) -> dict[str, str]:
-    """Return a problem for each column that holds several items or events in a row, by name.
+    """Return a problem for each column that holds several items in a row, or structures of items, by name.
 
     Args:
         events: the interactions.
@@ -32,10 +39,12 @@ def rows_of_several(events: Look, items: Look, described: str | None = None) -> 
         if len(values) and any(_per_row(values, index) >= _SEVERAL for index in known):
             what = f"holds several items in a row, {column.examples(1)}: {_WHAT_TO_DO}"
             found[column.name] = f"'{column.name}' {what}"
-    for name, why in events.unreadable.items():
-        # A structure may describe a single event; but if no column holds items, it must contain them.
-        if described is None and "struct" in why:
-            found[name] = f"'{name}' holds several events in a row: {_WHAT_TO_DO}"
+    # Beside ids of items, structures may well describe the event.
+    for name, why in events.unreadable.items() if described is None else ():
+        held = events.file.held(name) if "struct" in why else None
+        if held is not None and (field := _field_of_ids(held, known)):
+            to_do = _WHAT_TO_DO if is_list(held.type) else "make that a column"
+            found[name] = f"'{name}' holds items in its field '{field}': {to_do}"
     return found
 
 
@@ -52,6 +61,30 @@ def _parts(column: Column) -> pd.Series:
     if column.is_time or column.numbers is not None or times_of(column) is not None:
         return pd.Series(dtype=object)
     return column.texts.iloc[:_LOOKED_AT].reset_index(drop=True).str.split(_MARKS, regex=True).explode()
+
+
+def _field_of_ids(held: pa.Array, known: list[KnownItems]) -> str | None:
+    """Return the first field of structures of which most different values are ids, or None."""
+    for field, values in _fields("", held[:_LOOKED_AT]):
+        every = normalise_ids(values.dropna())
+        ids = every.drop_duplicates()
+        for index in known:
+            met, possible = int((index.positions(ids) >= 0).sum()), min(len(every), len(index))
+            # Counts and other small numbers are ids by chance, but few different ones.
+            if met > max(MET * len(ids), _VARIED * possible):
+                return field
+    return None
+
+
+def _fields(name: str, held: pa.Array) -> Iterator[tuple[str, pd.Series]]:
+    """Yield the name and the values of each field that holds no further ones, however deep it lies."""
+    if pa.types.is_struct(held.type):
+        for field, values in zip(held.type, held.flatten(), strict=True):
+            yield from _fields(field.name, values)
+    elif is_list(held.type):
+        yield from _fields(name, held.flatten())
+    elif not pa.types.is_nested(held.type):
+        yield name, to_pandas(held)
 
 
 def _per_row(values: pd.Series, index: KnownItems) -> float:

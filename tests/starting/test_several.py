@@ -43,7 +43,32 @@ def test_lists_of_ids_and_of_events(look: LookAt, tmp_path: Path, typed: bool) -
         values = [[{"aid": aid, "ts": 1} for aid in pair] for pair in values]
     pd.DataFrame({"session": range(59), "events": values}).to_parquet(tmp_path / "nested.parquet")
     (told,) = rows_of_several(look_at(tmp_path / "nested.parquet", Dialect(), 1000), items).values()
-    assert f"'events' holds several {'items' if typed else 'events'} in a row" in told
+    assert (
+        "'events' holds several items in a row" if typed else "'events' holds items in its field 'aid'"
+    ) in told
+
+
+@pytest.mark.parametrize(
+    ("in_list", "to_do"), [(True, "write a row for each"), (False, "make that a column")]
+)
+def test_structures_without_ids_describe_the_event(
+    look: LookAt, tmp_path: Path, in_list: bool, to_do: str
+) -> None:
+    """As the parameters of an event of Google Analytics, beside its items."""
+    items = look(pd.DataFrame({"id": range(100)}), "items")
+    params = [
+        [{"key": "number", "value": {"int": n % 4}}, {"key": "of", "value": {"int": n % 3}}]
+        for n in range(90)
+    ]
+    seen = [{"item_id": 7 * n % 100, "quantity": n % 3} for n in range(90)]
+    table = {
+        "user": range(90),
+        "event_params": params,
+        "items": [[each] for each in seen] if in_list else seen,
+    }
+    pd.DataFrame(table).to_parquet(tmp_path / "log.parquet")
+    told = rows_of_several(look_at(tmp_path / "log.parquet", Dialect(), 1000), items)
+    assert [*told] == ["items"] and f"'items' holds items in its field 'item_id': {to_do}" in told["items"]
 
 
 def test_single_values_and_short_lists_of_others_are_none(look: LookAt) -> None:

@@ -110,6 +110,11 @@ class TableFile:
         blocks = list(self.blocks(names, single))
         return pd.concat(blocks) if blocks else pd.DataFrame(columns=names)
 
+    def held(self, column: str) -> pa.Array | None:
+        """Return the first values of a column as a file holds them, also structures; None without any."""
+        batches = (batch for part in self._parts for batch in part.batches([column]))
+        return next((batch.column(column) for batch in batches if len(batch)), None)
+
     def locate(self, row: int) -> str:
         """Describe where a row is: its number within its file, from 1, without the header."""
         if len(self._first_rows) < 2:
