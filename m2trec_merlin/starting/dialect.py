@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,13 +162,33 @@ def _sessions_in(lines: list[str]) -> str | None:
     """Say that rows seem to hold whole sessions: one value, or several, of ever other numbers."""
     rows = [text for line in lines if (text := line.strip().strip('"'))]
     mark = max(_CANDIDATES, key=lambda one: sum(one in row for row in rows))
-    several = [row for row in rows if mark in row]
-    if len({row.count(mark) for row in rows}) < 3 or not len(rows) / 2 <= len(several) < len(rows):
+    if not any(mark in row for row in rows):
+        mark = _BLANK
+    sessions = [[value.strip() for value in row.split(None if mark == _BLANK else mark)] for row in rows]
+    several = sum(len(values) > 1 for values in sessions)
+    if len({len(values) for values in sessions}) < 3 or several < len(rows) / 2:
         return None
+    # Words with blanks between them are sentences, and a comma in each row may be that of a table's titles.
+    are_parted = mark != _BLANK and (several < len(rows) or _are_in_no_column(sessions))
+    unnamed = sessions[1:] if len(sessions[0]) == 1 else sessions
+    if not are_parted and not all(re.search(r"\d", value) for values in unnamed for value in values):
+        return None
+    example = shorten(next(row for row, values in zip(rows, sessions, strict=True) if len(values) > 1), 60)
     return (
-        f"a row seems to hold a whole session, such as {shorten(several[0], 60)!r}: events are wanted one a "
-        "row, with the session beside each, and the names of the columns in the first line"
+        f"a row seems to hold a whole session, such as {example!r}: write a row for each event, with the "
+        "session beside it, and the names of the columns in the first line"
     )
+
+
+def _are_in_no_column(rows: list[list[str]]) -> bool:
+    """Tell whether values stand in ever other places, and some of the first row are no names of columns."""
+    places: dict[str, set[int]] = defaultdict(set)
+    for row in rows[1:]:
+        for place, value in enumerate(row):
+            places[value].add(place)
+    # Of a table, the first or the second column lies before the texts with commas.
+    moved = sum(any(len(places[value]) > 1 for value in row[:2]) for row in rows[1:])
+    return any(value in places for value in rows[0]) and moved > len(rows) / 2
 
 
 def _scores(file: Path, sample: str, marks: str, quoting: Literal[0, 3]) -> dict[str, tuple[bool, bool, int]]:

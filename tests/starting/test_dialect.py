@@ -116,6 +116,25 @@ def test_a_basket_a_row_is_told(tmp_path: Path, head: str, mark: str) -> None:
         writing_of(path)
 
 
+@pytest.mark.parametrize("mark", [",", ";", " ", "\t"])
+@pytest.mark.parametrize("user", [True, False])
+@pytest.mark.parametrize("head", ["", "items\n"])
+def test_baskets_of_two_items_and_more_are_told(tmp_path: Path, mark: str, user: bool, head: str) -> None:
+    """As benchmarks filter them, some with the user in front, as for LightGCN."""
+    names = ["0", "1", "2", "3"] if mark == " " else ["milk", "rice", "rolls/buns", "whole tea"]
+    baskets = [[names[(n + k) % 4] for k in range(2 + n % 3)] for n in range(40)]
+    rows = [mark.join([str(100 + n), *basket] if user else basket) for n, basket in enumerate(baskets)]
+    path = write(tmp_path / "baskets.txt", head + " \n".join(rows))
+    with pytest.raises(DataError, match=r"a row seems to hold a whole session, .*: write a row for each"):
+        writing_of(path)
+
+
+@pytest.mark.parametrize("text", ["a lamp of wood\nlamp\na chair\n", "1 of 2\n2 of\n1 to 2 of 3\n"])
+def test_sentences_are_no_baskets(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match="no column separator found"):
+        writing_of(write(tmp_path / "a.txt", text * 9))
+
+
 def test_commas_that_nothing_quotes_are_no_baskets(tmp_path: Path) -> None:
     rows = ["id,name", *(f"{n},a lamp{', old' * (n % 4)}" for n in range(9))]
     with pytest.raises(DataError, match="do not have the 2 fields of the header"):
