@@ -23,6 +23,7 @@ from m2trec_merlin.readers.times import parse_instants
 
 _ROUNDED = "may have lost digits"
 _HEADER_HINT = "the header stands between the rows: remove it there"
+_SPLIT_HINT = "a session is in one split; to hold out its last events, set data.split.kind: leave_one_out"
 #: Share of repeated events or sessions above which they are no coincidence.
 _NOTABLE = 0.05
 #: Sessions with fewer events may well repeat themselves.
@@ -205,7 +206,7 @@ class InteractionChecker:
             self._log.add_rows(SPLIT, what, names, ~names.isin(SPLITS), hint)
             other = names.to_numpy(object) != names.to_numpy(object)[first][session]
             what = "is not the split of its session's first event"
-            self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy())
+            self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy(), _SPLIT_HINT)
 
     def _purpose(self, column: str) -> str:
         if column == TARGET:

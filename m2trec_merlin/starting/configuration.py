@@ -88,6 +88,11 @@ class Examination:
             )
         if self.grouping.unsure:
             lines.append(f"sessions by '{self.grouping.column}': {self.grouping.reason}")
+        if self.split is not None and self.grouping.split is None:
+            lines.append(
+                f"'{self.split}' is not used: a session is in one split, or its last event is held out "
+                "(data.split kind leave_one_out), and this column says neither"
+            )
         if self.order.unsure:
             lines.append(f"order: {self.order.reason}")
         times = self.order.times
@@ -163,7 +168,7 @@ def compose(found: Examination, output: Path) -> str:
             lines.append(f"    - {write_value(entry)}{_comment(f'{task.n_values:,} values')}")
     if (title := _title_column(found.choices)) is not None:
         lines.append(f"serving: {write_value({'title_column': title})}  # what people know an item by")
-    lines.append("evaluation: {max_prefixes: 20000}  # a sample of the test sessions; leave it out for all")
+    lines.append(f"evaluation: {_evaluation(found)}")
     return "\n".join(lines) + "\n"
 
 
@@ -201,7 +206,7 @@ def _columns(found: Examination) -> Iterator[str]:
         yield f"    order: {write_value(found.order.column)}{_comment(found.order.reason)}"
     else:
         yield f"    # order: {found.order.reason}"
-    if found.split is not None:
+    if found.split is not None and found.grouping.split == "column":
         yield f"    split: {write_value(found.split)}"
 
 
@@ -219,7 +224,10 @@ def _listed(found: Examination) -> Iterator[str]:
 
 
 def _split(found: Examination) -> Iterator[str]:
-    if found.split is not None:
+    if found.grouping.split == "leave_one_out":
+        said = _comment(f"as '{found.split}' of the interactions says")
+        yield f"  split: {write_value({'kind': 'leave_one_out'})}{said}"
+    elif found.split is not None and found.grouping.split == "column":
         named = set(found.events.columns[found.split].counts.index)
         share = {} if "valid" in named else {"valid_share_of_train": 0.1}
         yield f"  split: {write_value({'kind': 'column', **share})}{_comment('as the interactions say')}"
@@ -228,6 +236,12 @@ def _split(found: Examination) -> Iterator[str]:
     else:
         why = "order names no" if found.order.times is None else "too few different"
         yield f"  split: {{kind: hash, test_share: 0.1, valid_share: 0.1}}  # {why} times to split by"
+
+
+def _evaluation(found: Examination) -> str:
+    if found.grouping.split == "leave_one_out":
+        return "{prefixes: last, max_prefixes: 20000}  # a sample of the test sessions"
+    return "{max_prefixes: 20000}  # a sample of the test sessions; leave it out for all"
 
 
 def _options(found: Examination) -> Iterator[str]:

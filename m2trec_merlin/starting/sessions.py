@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
 
 import pandas as pd
 from pandas.core.groupby import SeriesGroupBy
@@ -40,6 +42,9 @@ _OVER_DAYS = 0.3
 _WORD, _YES_OR_NO = r"[A-Z]?[a-z]+|[A-Z]+", 2
 #: An IP address, version 4 or 6.
 _ADDRESS = r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}"
+#: Of sessions of so many events and more, most have a last event held out, if that is how they are split; and
+#: of those with one, all but this share.
+_LONG_ENOUGH, _MOST, _SLIPS = 4, 0.5, 0.02
 #: Other names of splits.
 _CALLED_SPLITS = r"(?i)train(ing)?|test(ing)?|val(id(ation)?)?|dev|eval(uation)?"
 
@@ -53,12 +58,15 @@ class Grouping:
         gap: the pause that ends a session; None if each value of the column is one session.
         reason: the reason for the choice.
         unsure: whether a person should check it.
+        split: the kind of split that the column of splits tells of these sessions; None if it divides them
+            otherwise, or there is none.
     """
 
     column: str
     gap: str | None
     reason: str
     unsure: bool = False
+    split: Literal["column", "leave_one_out"] | None = None
 
 
 def find_split(events: Look) -> str | None:
@@ -81,11 +89,48 @@ def nearly_splits(events: Look) -> Iterator[str]:
 
 
 def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping:
-    """Return how the events become sessions.
+    """Return how the events become sessions, and how these are split if a column tells it.
 
     Raises:
         DataError: no column has values that repeat like sessions or users.
     """
+    grouping = _find_grouping(events, times, taken)
+    if (name := find_split(events)) is None:
+        return grouping
+    column, split = events.columns[grouping.column], events.columns[name].texts
+    if _leaves_one_out(split, column, times):
+        many = _of_many(column, events.first)
+        reason = f"{_sizes(column)}; '{name}' holds out the last event of each{many}"
+        return Grouping(column.name, None, reason, bool(many), "leave_one_out")
+    is_whole = split.groupby(_sessions(grouping, column, times)).nunique().max() == 1
+    return replace(grouping, split="column" if is_whole else None)
+
+
+def _leaves_one_out(split: pd.Series, column: Column, times: list[Times]) -> bool:
+    """Tell whether the last event of each value of a column is held out, and perhaps the one before it."""
+    place = times[0].times.rank() if times else pd.Series(split.index, split.index)
+    table = pd.DataFrame({"session": column.values, "split": split, "place": place}).dropna()
+    found = table.groupby(["session", "split"])["place"].agg(["size", "min", "max"]).unstack()
+    size, first, last = (found[each].reindex(columns=SPLITS) for each in ("size", "min", "max"))
+    held = size["test"].notna()
+    fits = (size["test"] == 1) & (size["train"] > 0) & ~(size["valid"] > 1)
+    for before, after in combinations(SPLITS, 2):
+        fits &= ~(last[before] > first[after])
+    return bool(held[size.sum(axis=1) >= _LONG_ENOUGH].mean() > _MOST and fits[held].mean() > 1 - _SLIPS)
+
+
+def _sessions(grouping: Grouping, column: Column, times: list[Times]) -> pd.Series:
+    """Return what is equal in the events of a session, by row."""
+    if grouping.gap is None:
+        return column.values
+    table = (
+        pd.DataFrame({"user": column.values, "time": times[0].times}).dropna().sort_values(["user", "time"])
+    )
+    is_new = (table["user"] != table["user"].shift()) | (table["time"].diff() > pd.Timedelta(grouping.gap))
+    return is_new.cumsum()
+
+
+def _find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping:
     items = [events.columns[name] for name in taken if name in events.columns]
     taken = taken | {each.column for each in times}
     groups = [c for name, c in events.columns.items() if name not in taken and _groups(c, events.first)]

@@ -48,6 +48,7 @@ def test_split_columns_are_checked(
     first, second = problems_of(make_config(events, items, columns=columns, split={"kind": "column"}))
     assert "column 'part': is none of train, valid, test in 4 rows: row 6 ('dev')" in first
     assert "column 'part': is not the split of its session's first event in 1 row: row 3 ('test')" in second
+    assert second.endswith("to hold out its last events, set data.split.kind: leave_one_out")
 
 
 def test_splits_that_the_data_cannot_have(

@@ -88,6 +88,26 @@ def test_properties_that_are_called_by_numbers_are_no_row(tmp_path: Path, suffix
     assert not [doubt for doubt in doubts if "first line" in doubt]
 
 
+@pytest.mark.parametrize(
+    ("splits", "kind", "prefixes"),
+    [
+        (["train", "train", "valid", "test"], "leave_one_out", "last"),
+        (["train", "valid", "train", "test"], "time", None),
+    ],
+)
+def test_a_column_that_splits_events_is_followed_only_where_it_holds_out_the_last(
+    tmp_path: Path, splits: list[str], kind: str, prefixes: str | None
+) -> None:
+    draft(tmp_path)
+    clicks = pd.read_csv(tmp_path / "clicks.csv")
+    clicks.assign(fold=splits * 40).to_csv(tmp_path / "clicks.csv", index=False)
+    made = start(tmp_path / "clicks.csv", tmp_path / "items.csv", tmp_path / "shop.yaml", force=True)
+    read = yaml.safe_load((tmp_path / "shop.yaml").read_text())
+    assert read["data"]["split"]["kind"] == kind and "split" not in read["data"]["columns"]
+    assert read["evaluation"].get("prefixes") == prefixes and made.tried is not None
+    assert bool([doubt for doubt in made.found.doubts() if "'fold' is not used" in doubt]) == (kind == "time")
+
+
 def test_a_column_of_times_that_cannot_be_read_is_what_a_person_should_look_at(tmp_path: Path) -> None:
     """One file of a folder has a time zone, the other none."""
     visits = [(f"s{visit}", f"A{(7 * visit + n) % 60}") for visit in range(40) for n in range(4)]

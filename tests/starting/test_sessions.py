@@ -185,6 +185,41 @@ def test_a_column_that_names_the_split(look: LookAt, values: list[Any], is_split
     assert find_split(look(clicks)) == ("fold" if is_split else None)
 
 
+def last_of_users(clicks: pd.DataFrame) -> pd.Series:
+    to_the_end = clicks.groupby("user").cumcount(ascending=False)
+    return to_the_end.map({0: "test", 1: "valid"}).fillna("train")
+
+
+SPLITS = {
+    "sessions": (
+        lambda clicks: np.where(clicks["session"].str.endswith("-3"), "test", "train"),
+        ("session", "column"),
+    ),
+    "cut sessions": (
+        lambda clicks: np.where(clicks["time"] > "2024-03-07", "test", "train"),
+        ("user", "column"),
+    ),
+    "last events": (last_of_users, ("user", "leave_one_out")),
+    "last event": (lambda clicks: last_of_users(clicks).replace("valid", "train"), ("user", "leave_one_out")),
+    "later events": (lambda clicks: np.where(clicks["step"] > 3, "test", "train"), ("session", None)),
+    "some last events": (
+        lambda clicks: last_of_users(clicks).where(clicks["user"] < "u2", "train"),
+        ("user", None),
+    ),
+    "any events": (lambda clicks: np.resize(["train", "train", "test"], len(clicks)), ("session", None)),
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_how_a_column_splits_sessions_is_told(look: LookAt, name: str) -> None:
+    told, (column, kind) = SPLITS[name]
+    clicks = log("2min", "2days")
+    clicks["fold"] = told(clicks)
+    grouping, _ = understood(look, clicks.drop(columns="session" if column == "user" else "user"))
+    assert (grouping.column, grouping.split) == (column, kind)
+    assert (grouping.gap is None) == (column == "session" or kind == "leave_one_out")
+
+
 @pytest.mark.parametrize(
     ("values", "are_told"),
     [
