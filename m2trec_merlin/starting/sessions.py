@@ -99,9 +99,9 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
         return grouping
     column, split = events.columns[grouping.column], events.columns[name].texts
     if _leaves_one_out(split, column, times):
-        many = _of_many(column, events.first)
-        reason = f"{_sizes(column)}; '{name}' holds out the last event of each{many}"
-        return Grouping(column.name, None, reason, bool(many), "leave_one_out")
+        doubts = [*_of_many(column, events.first)]
+        reason = _joined(f"{_sizes(column)}; '{name}' holds out the last event of each", doubts)
+        return Grouping(column.name, None, reason, bool(doubts), "leave_one_out")
     is_whole = split.groupby(_sessions(grouping, column, times)).nunique().max() == 1
     return replace(grouping, split="column" if is_whole else None)
 
@@ -110,8 +110,10 @@ def _leaves_one_out(split: pd.Series, column: Column, times: list[Times]) -> boo
     """Tell whether the last event of each value of a column is held out, and perhaps the one before it."""
     place = times[0].times.rank() if times else pd.Series(split.index, split.index)
     table = pd.DataFrame({"session": column.values, "split": split, "place": place}).dropna()
-    found = table.groupby(["session", "split"])["place"].agg(["size", "min", "max"]).unstack()
-    size, first, last = (found[each].reindex(columns=SPLITS) for each in ("size", "min", "max"))
+    places = table.groupby(["session", "split"])["place"]
+    size, first, last = (
+        found.unstack().reindex(columns=SPLITS) for found in (places.size(), places.min(), places.max())
+    )
     held = size["test"].notna()
     fits = (size["test"] == 1) & (size["train"] > 0) & ~(size["valid"] > 1)
     for before, after in combinations(SPLITS, 2):
