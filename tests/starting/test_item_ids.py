@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from m2trec_merlin.starting.item_ids import find_item_ids, ids_beside, without_header
+from m2trec_merlin.starting.run import examine
 from tests.starting.conftest import LookAt
+from tests.starting.test_run import clicks, products
 
 RANDOM = np.random.default_rng(0)
 
@@ -211,3 +215,13 @@ def test_what_belongs_to_the_item_is_no_other_item(look: LookAt) -> None:
     found = find_item_ids(clicks, items)
     assert found is not None and found.clicked == "item_id"
     assert ids_beside(clicks, items, found) == []
+
+
+def test_the_next_item_beside_each_is_told(tmp_path: Path) -> None:
+    table = clicks()
+    table["next_product"] = table.groupby("visit")["product"].shift(-1)
+    table.to_csv(tmp_path / "clicks.csv", index=False)
+    products().to_csv(tmp_path / "products.csv", index=False)
+    found = examine(tmp_path / "clicks.csv", tmp_path / "products.csv")
+    assert found.ids.clicked == "product"
+    assert any("in 'next_product' are ids of items, too" in line for line in found.doubts())

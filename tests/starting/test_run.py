@@ -226,35 +226,6 @@ def test_typed_columns_that_hold_no_times_and_days(shop: Path) -> None:
     assert data["columns"]["order"] == "day" and data["split"]["kind"] == "hash"
 
 
-@pytest.mark.parametrize("n_days", [3, 40], ids=["by places", "by days in the order of places"])
-def test_hours_beside_days_are_told_only_where_nothing_orders_these(shop: Path, n_days: int) -> None:
-    table = clicks().rename(columns={"at": "date"})
-    visit = np.arange(len(table)) // 4
-    table["date"] = (pd.Timestamp("2024-01-01") + pd.to_timedelta(visit % n_days, "D")).strftime("%Y-%m-%d")
-    table["hour_of_day"] = visit % 24
-    placed = table.assign(session_position=np.arange(len(table)) % 4 + 1)
-    for rows, is_told in ((table, True), (placed, False)):
-        rows.to_csv(shop / "clicks.csv", index=False)
-        doubts = draft(shop, force=True).found.doubts()
-        assert any("'hour_of_day' holds times of day" in line for line in doubts) is is_told
-
-
-def test_the_next_item_beside_each_is_told(shop: Path) -> None:
-    table = clicks()
-    table["next_product"] = table.groupby("visit")["product"].shift(-1)
-    table.to_csv(shop / "clicks.csv", index=False)
-    assert any("in 'next_product' are ids of items, too" in line for line in draft(shop).found.doubts())
-    assert settings(shop / "shop.yaml")["data"]["columns"] == EXPECTED["data"]["columns"]
-
-
-def test_a_clock_of_sessions_is_no_time_that_cannot_be_read(shop: Path) -> None:
-    table = clicks(sessions=300).drop(columns="at")[np.arange(1200) % 4 <= np.arange(1200) // 4 % 3 + 1]
-    took = pd.Series(RANDOM.integers(1_000, 90_000, size=len(table)), table.index)
-    table.assign(timeframe=took.groupby(table["visit"]).cumsum()).to_csv(shop / "clicks.csv", index=False)
-    found = draft(shop).found
-    assert found.order.column == "timeframe" and not any("timeframe" in line for line in found.doubts())
-
-
 def test_events_of_unknown_items_are_counted_and_left_out(shop: Path) -> None:
     clicks(unknown=30).to_csv(shop / "clicks.csv", index=False)
     done = draft(shop)
