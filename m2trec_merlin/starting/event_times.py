@@ -50,7 +50,8 @@ def find_times(events: Look, taken: set[str]) -> list[Times]:
         found.append(((_is_named(column), column.gaps == 0, not of, not is_old, is_dated), times))
     unnamed: list[Times] = []
     if all(times.are_days for _, times in found):
-        unnamed = [times for column in events.columns.values() if (times := unnamed_times(column, taken))]
+        others = [c for c in events.columns.values() if c not in columns]
+        unnamed = [times for column in others if (times := unnamed_times(column, taken))]
     if not found:
         return unnamed
     found.sort(key=lambda entry: entry[0], reverse=True)

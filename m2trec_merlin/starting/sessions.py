@@ -109,16 +109,16 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
 def _leaves_one_out(split: pd.Series, column: Column, times: list[Times]) -> bool:
     """Tell whether the last event of each value of a column is held out, and perhaps the one before it."""
     place = times[0].times.rank() if times else pd.Series(split.index, split.index)
-    table = pd.DataFrame({"session": column.values, "split": split, "place": place}).dropna()
-    places = table.groupby(["session", "split"])["place"]
-    size, first, last = (
-        found.unstack().reindex(columns=SPLITS) for found in (places.size(), places.min(), places.max())
-    )
-    held = size["test"].notna()
-    fits = (size["test"] == 1) & (size["train"] > 0) & ~(size["valid"] > 1)
+    named = split.astype(pd.CategoricalDtype([*SPLITS]))  # so that each session has a row for each of them
+    table = pd.DataFrame({"session": column.values, "split": named, "place": place}).dropna()
+    found = table.groupby(["session", "split"], observed=False)["place"].agg(["size", "min", "max"]).unstack()
+    size, first, last = found["size"], found["min"], found["max"]
+    held = size["test"] > 0
+    fits = (size["test"] == 1) & (size["train"] > 0) & (size["valid"] <= 1)
     for before, after in combinations(SPLITS, 2):
         fits &= ~(last[before] > first[after])
-    return bool(held[size.sum(axis=1) >= _LONG_ENOUGH].mean() > _MOST and fits[held].mean() > 1 - _SLIPS)
+    long = table["session"].value_counts().reindex(size.index) >= _LONG_ENOUGH
+    return bool(held[long].mean() > _MOST and fits[held].mean() > 1 - _SLIPS)
 
 
 def _sessions(grouping: Grouping, column: Column, times: list[Times]) -> pd.Series:

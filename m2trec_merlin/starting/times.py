@@ -77,7 +77,7 @@ _PART_OF_A_TIME = r"\d{1,2}"
 _MOSTLY = 0.3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Times:
     """A column of times.
 

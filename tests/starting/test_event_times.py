@@ -82,6 +82,13 @@ def test_a_date_that_stands_for_none_makes_no_delivery_the_earlier_one(look: Loo
     assert order.column == "created_at"
 
 
+def test_days_as_unix_times_are_one_column_beside_the_same_days(look: LookAt) -> None:
+    lines = _orders("D", "D", at_once=False).drop(columns="shipped_at")
+    lines["unixTime"] = lines["created_at"].astype("int64") // 10**9
+    _, order = understood(look, lines)
+    assert order.column in ("created_at", "unixTime") and "too" not in order.reason
+
+
 def test_times_that_are_there_twice_are_no_rivals(look: LookAt) -> None:
     lines = _orders("s", "s", at_once=False)
     _, order = understood(look, lines.assign(shipped_at=lines["created_at"]))
