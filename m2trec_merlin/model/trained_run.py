@@ -24,7 +24,7 @@ def run_as_trained(config: Config, progress: Progress) -> Run:
 
     Raises:
         ArtifactError: `preprocess` or `train` has not run, they ran with settings that do not fit each other,
-            or their files were altered since.
+            `preprocess` ran again since, with another result, or their files were altered.
     """
     run = Run(config)
     needed: tuple[Verb, ...] = ("preprocess", "train")
@@ -34,7 +34,10 @@ def run_as_trained(config: Config, progress: Progress) -> Run:
     for line in differences:
         progress.say(line)
     run.step("preprocess").require()
-    run.step("train").require_unaltered()
+    trained = run.step("train")
+    if problem := trained.older_than():
+        raise ArtifactError(problem)
+    trained.require_unaltered()
     return run
 
 

@@ -113,8 +113,8 @@ class Step:
             return f"{self.folder} is not complete: {remedy}"
         if changes := self.changes():
             return f"{self.folder} was made with other settings ({', '.join(changes)}): {remedy}"
-        for name in self.outdated():
-            return f"{self.folder} was made before {self.before[name].folder} changed: {remedy}"
+        if problem := self.older_than():
+            return problem
         found = self.find_places() if manifest.get(PLACES) else {}
         for name, (place, size) in manifest.get(PLACES, {}).items():
             now, size_now = found.get(name, (place, size))
@@ -140,6 +140,13 @@ class Step:
         told = (self.found() or {}).get("settings", {})
         now = {name: step.identity(found) for name, step in self.before.items() if (found := step.found())}
         return [name for name, identity in now.items() if told.get(name, identity) != identity]
+
+    def older_than(self) -> str | None:
+        """Return a message if an earlier result has changed since the folder was made from it, or None."""
+        for name in self.outdated():
+            then = f"{self.folder} was made before {self.before[name].folder} changed"
+            return f"{then}: run `m2trec {self.verb}`"
+        return None
 
     def is_incomparable(self) -> bool:
         """Tell whether the folder was made by a version whose results are not comparable."""

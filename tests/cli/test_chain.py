@@ -197,6 +197,11 @@ def test_data_that_were_read_again_ask_for_preprocessing(shop: Shop) -> None:
             f"preprocessed was made before {shop.run.directory}/data changed: "
             f"run {shop.command('preprocess')}" in message
         )
+    shop.says("preprocess")
+    message = shop.refuses("evaluate")
+    assert f"model was made before {shop.run.preprocessed} changed: run {shop.command('train')}" in message
+    shop.says("train")
+    assert "M2TRec: " in shop.says("evaluate")
 
 
 @pytest.mark.parametrize("verb", ["data", "preprocess", "evaluate"])
