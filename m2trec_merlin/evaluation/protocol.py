@@ -104,7 +104,7 @@ def describe_protocol(
 
 
 def empty_cut_offs(config: Config, catalogue: Catalogue) -> list[str]:
-    """List the cut-offs that include all items or values, so that none is a miss."""
+    """List the cut-offs that include all items or values, so that HIT tells nothing."""
     counts = [("next item", "items", catalogue.n_rows - 1)]
     for name in config.model.predicted_attributes:
         counts.append((f"next {name}", "values", catalogue.attributes[name].field.size - FIRST_VALUE))
@@ -112,7 +112,7 @@ def empty_cut_offs(config: Config, catalogue: Catalogue) -> list[str]:
     for what, kind, count in counts:
         if ks := [str(k) for k in sorted(config.evaluation.ks) if k >= count]:
             found.append(
-                f"{what}: K = {', '.join(ks)} takes in all {count:,} {kind}, of which none is a miss"
+                f"{what}: K = {', '.join(ks)} takes in all {count:,} {kind}, however they are ranked"
             )
     return found
 

@@ -124,8 +124,8 @@ def test_the_report_explains_itself_and_needs_no_other_file(run: Run) -> None:
 
 def test_cut_offs_that_no_model_can_miss_are_told(run: Run) -> None:
     run(make_config(ks=[1, 2, 11, 12, 30]))
-    of_items = "next item: K = 12, 30 takes in all 12 items, of which none is a miss"
-    of_colours = "next colour: K = 2, 11, 12, 30 takes in all 2 values, of which none is a miss"
+    of_items = "next item: K = 12, 30 takes in all 12 items, however they are ranked"
+    of_colours = "next colour: K = 2, 11, 12, 30 takes in all 2 values, however they are ranked"
     assert f"{of_items} (evaluation.ks)" in run.told.lines and of_colours in run.told.text
     assert of_items in run.read("report.html") and of_items in run.read("metrics.md")
     run.told.lines.clear()

@@ -18,6 +18,8 @@ from m2trec_merlin.neighbours.views import Weight
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 
+#: The weight that is chosen afterwards, with items listed anew (`newly_listed`); the search leaves it at 0.
+LISTED = "listed"
 #: Starts of the search: the model alone, and a mixture that does well on most data.
 STARTS = (Weights(), Weights(by_id=2.0, content=0.25, rare_content=1.0))
 #: Further starts from the best mixture over all: values of `rare_content`, of `new_session`, and of `rare`
@@ -125,7 +127,7 @@ class Trials:
             improved = True
             while improved:
                 improved = False
-                for pair in combinations(self.names, 2):
+                for pair in combinations([name for name in self.names if name != LISTED], 2):
                     found = max(self.around(best.weights, pair, share), key=value)
                     if value(found) > value(best):
                         best, improved = found, True

@@ -18,7 +18,7 @@ import pandas as pd
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn
-from m2trec_merlin.evaluation.tuning.mixtures import ENOUGH_OF_A_PART, Point, Trials
+from m2trec_merlin.evaluation.tuning.mixtures import ENOUGH_OF_A_PART, LISTED, Point, Trials
 from m2trec_merlin.evaluation.tuning.samples import Parts, affordable, draw_of
 from m2trec_merlin.evaluation.tuning.shortlists import Scorers, Shortlists, shortlist
 from m2trec_merlin.neighbours.views import MixedView, Relisting, SessionView
@@ -169,4 +169,21 @@ def choose_listed(points: Sequence[Point], loss: float) -> Point:
     kept = [point for point in points if point.kept(*best) >= 1 - SHARE_OF_LOSS * loss]
     if not kept:
         return max(points, key=lambda point: point.kept(*best))
-    return max(kept, key=lambda point: point.weights["listed"])
+    return max(kept, key=lambda point: point.weights[LISTED])
+
+
+def bounded_listed(lists: Shortlists, parts: Parts, weights: Weights, loss: float) -> Weights:
+    """Return weights whose `listed` loses no more on a sample than `choose_listed` allows, and is no higher.
+
+    Args:
+        lists: shortlists of the sample; if they hold items listed after training, these are in their places.
+        parts: the prefixes that count for each measure.
+        weights: the chosen weights.
+        loss: see `choose_listed`.
+    """
+    trials = Trials(lists, parts)
+    if LISTED not in trials.names:
+        return weights
+    lower = [each for each in TRIED if each <= weights[LISTED]]
+    points = [trials.at(weights.but(listed=each)) for each in lower]
+    return weights.but(listed=choose_listed(points, loss).weights[LISTED])

@@ -19,9 +19,10 @@ from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.tuning.chosen import MIXTURE_FILE
-from m2trec_merlin.evaluation.tuning.mixtures import Point, choose, frontier, search, search_settings
+from m2trec_merlin.evaluation.tuning.mixtures import LISTED, Point, choose, frontier, search, search_settings
 from m2trec_merlin.evaluation.tuning.newly_listed import (
     ListedAnew,
+    bounded_listed,
     choose_listed,
     listing_points,
     listing_settings,
@@ -161,7 +162,8 @@ def _choose_for(
     judges = Scorers(
         scorer, views, known.pasts(catalogue), scorer.model.max_length, evaluation.exclude_session_items
     )
-    points = search(shortlist(prefixes, judges, progress), parts, settings.loss, progress)
+    lists = shortlist(prefixes, judges, progress)
+    points = search(lists, parts, settings.loss, progress)
     alone = next(point for point in points if point.weights == Weights())
     chosen = choose(points, settings.loss)
     tried = []
@@ -180,8 +182,8 @@ def _choose_for(
         size = settings.prefixes // 2
         tried = listing_points(valid, catalogue, judges_of, chosen.weights, size, seed, progress)
     listed = choose_listed(tried, settings.loss) if tried else None
-    served = WEIGHTS["listed"].default if listed is None else listed.weights["listed"]
-    weights = chosen.weights.but(listed=served)
+    highest = WEIGHTS[LISTED].default if listed is None else listed.weights[LISTED]
+    weights = bounded_listed(lists, parts, chosen.weights.but(listed=highest), settings.loss)
     return Choice(chosen, alone, frontier(points), parts.sizes(), listed, weights)
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.tuning.mixtures import Point
+from m2trec_merlin.evaluation.tuning.mixtures import Point, search
 from m2trec_merlin.evaluation.tuning.newly_listed import (
     DRAWS,
     TRIED,
     ListedAnew,
+    bounded_listed,
     choose_listed,
     listing_points,
 )
-from m2trec_merlin.evaluation.tuning.shortlists import Scorers
+from m2trec_merlin.evaluation.tuning.samples import Parts
+from m2trec_merlin.evaluation.tuning.shortlists import Scorers, Shortlists
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import Weights
@@ -112,3 +115,18 @@ def test_the_highest_weight_is_chosen_that_keeps_what_it_must() -> None:
     assert choose_listed(points, 0.0).weights["listed"] == 0
     either = [listed(0, 0.2, 0.09), listed(1, 0.18, 0.1)]
     assert choose_listed(either, 0.02).weights["listed"] == 0
+
+
+def test_the_weight_costs_no_more_where_the_sample_holds_listed_items() -> None:
+    """25 items stand 1.5 behind each next item; raised as far, they fill its twenty places."""
+    model = np.full((100, 26), -1.5, np.float32)
+    model[:, 0] = 0
+    listed, zeros = model < 0, np.zeros_like(model)
+    lists = Shortlists(model, {}, zeros, zeros, listed, np.zeros(100), np.zeros(100, np.int64))
+    parts = Parts(np.ones(100, bool), np.zeros(100, bool), np.zeros(100, bool))
+    chosen = Weights(listed=3.0, trend=0.4)
+    assert bounded_listed(lists, parts, chosen, 0.02)["listed"] == 1
+    assert bounded_listed(lists, parts, Weights(listed=0.5), 0.02)["listed"] == 0.5
+    assert bounded_listed(replace(lists, listed=~listed & listed), parts, chosen, 0.02) == chosen
+    assert search(lists, parts, 0.02)[0].weights == Weights()
+    assert all(point.weights["listed"] == 0 for point in search(lists, parts, 0.02))
