@@ -35,8 +35,8 @@ def read_settings(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: no such configuration file; the ones that ship are in configs/ of the "
-            "repository, and `m2trec init` writes one for your tables"
+            f"{path}: no such configuration file: name yours with -c; the ones that ship are in configs/ of "
+            "the repository, and `m2trec init` writes one for your tables"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {reason_of(error)}") from None

@@ -34,7 +34,9 @@ class Config(Section):
     """The whole configuration of a run."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
-    work_dir: SettingPath | None = Field(None, description="where results go; default: runs/<name>")
+    work_dir: SettingPath | None = Field(
+        None, description="where results go; default: runs/<name>, below the current folder"
+    )
     seed: int = Field(42, ge=0, lt=2**32)
     variant: str = Field(
         M2TREC,

@@ -36,8 +36,8 @@ class TrainingConfig(Section):
         None,
         ge=1,
         le=1_000_000,
-        description="sessions a step, in each process; default: 32 to 256, so that an epoch has hundreds of "
-        "steps",
+        description="sessions a step, in each process; default: 32 to 256, so that an epoch has 400 steps or "
+        "more, where there are enough",
     )
     learning_rate: float = Field(3e-3, ge=1e-9, le=10)
     item_learning_rate: float = Field(

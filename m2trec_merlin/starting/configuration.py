@@ -123,7 +123,7 @@ class Examination:
             lines += [f"{look.path.name}, '{name}': {why}" for name, why in look.unreadable.items()]
         log = self.events.path.name
         if unused:
-            lines.append(f"{log}, {', '.join(map(repr, unused))}: an event is its session, item and order")
+            lines.append(f"{log}, {', '.join(map(repr, unused))}: not read (event_attributes can)")
         return [*lines, *(f"{log}, {line}" for line in told_apart(self._unused()))]
 
     def _unused(self) -> list[Column]:

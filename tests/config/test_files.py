@@ -103,7 +103,7 @@ def test_names_that_are_no_files(tmp_path: Path) -> None:
         "loop": "cannot be read: Too many levels of symbolic links",
         "x" * 300: "cannot be read: File name too long",
         "file/c.yaml": "cannot be read: Not a directory",
-        "missing.yaml": "no such configuration file; the ones that ship are in configs/",
+        "missing.yaml": "no such configuration file: name yours with -c; the ones that ship are in configs/",
         "a\0b": "is no name of a file",
     }.items():
         with pytest.raises(ConfigError, match=message):

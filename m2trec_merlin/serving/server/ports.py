@@ -41,7 +41,8 @@ class Ports:
         """
         named = {"http": self.http, "grpc": self.grpc, "metrics": self.metrics}
         problems = [
-            f"port {port} ({name}) is in use: stop what listens there, or set serving.{name}_port"
+            f"port {port} ({name}) is in use, perhaps by another `m2trec serve`: stop what listens there, or "
+            f"set serving.{name}_port"
             for name, port in named.items()
             if not _is_free(port)
         ]
