@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from m2trec_merlin.config.serving import ServingConfig, TlsConfig
 from m2trec_merlin.contract.names import LOCALHOST, is_loopback
 from m2trec_merlin.errors import ServerError, reason_of
+from m2trec_merlin.serving.server.ports import in_use
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ def _require_interface(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                reason = f"port {port} (grpc) is in use: stop what listens there, or set serving.grpc_port"
-                raise ServerError(f"Triton cannot be started: {reason}") from None
+                raise ServerError(f"Triton cannot be started: {in_use('grpc', port)}") from None
             raise ServerError(
                 f"serving.host '{host}': this machine has no such IPv4 interface ({error.strerror}); "
                 "accepted: 127.0.0.1 for this machine only, an address of it, or 0.0.0.0 for all of them"

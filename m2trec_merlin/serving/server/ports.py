@@ -40,16 +40,17 @@ class Ports:
             ServerError: ports are in use or appear twice; names each port and the setting that changes it.
         """
         named = {"http": self.http, "grpc": self.grpc, "metrics": self.metrics}
-        problems = [
-            f"port {port} ({name}) is in use, perhaps by another `m2trec serve`: stop what listens there, or "
-            f"set serving.{name}_port"
-            for name, port in named.items()
-            if not _is_free(port)
-        ]
+        problems = [in_use(name, port) for name, port in named.items() if not _is_free(port)]
         if len(set(named.values())) < len(named):
             problems.append(f"http, grpc and metrics need different ports, not {list(named.values())}")
         if problems:
             raise ServerError("Triton cannot be started: " + "; ".join(problems))
+
+
+def in_use(name: str, port: int) -> str:
+    """Return what to do about a port that is taken, `name` being that of its setting without `_port`."""
+    remedy = f"stop what listens there, perhaps another `m2trec serve`, or set serving.{name}_port"
+    return f"port {port} ({name}) is in use: {remedy}"
 
 
 def _is_free(port: int) -> bool:

@@ -27,7 +27,7 @@ def test_a_port_in_use_is_named_with_the_setting_that_changes_it() -> None:
         other.listen()
         taken = other.getsockname()[1]
         with pytest.raises(
-            ServerError, match=rf"port {taken} \(grpc\) is in use, .*serving\.grpc_port"
+            ServerError, match=rf"port {taken} \(grpc\) is in use: .*serving\.grpc_port"
         ) as error:
             Ports(free.http, taken, free.metrics).require_free()
     assert "http_port" not in str(error.value)
