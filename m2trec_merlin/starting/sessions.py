@@ -125,11 +125,18 @@ def _sessions(grouping: Grouping, column: Column, times: list[Times]) -> pd.Seri
     """Return what is equal in the events of a session, by row."""
     if grouping.gap is None:
         return column.values
-    table = (
-        pd.DataFrame({"user": column.values, "time": times[0].times}).dropna().sort_values(["user", "time"])
-    )
-    is_new = (table["user"] != table["user"].shift()) | (table["time"].diff() > pd.Timedelta(grouping.gap))
-    return is_new.cumsum()
+    return _numbered(_pauses(column.values, times[0]), grouping.gap)
+
+
+def _pauses(users: pd.Series, times: Times) -> pd.Series:
+    """Return the time since the event before of the same user, users in turn; NaT for the first of each."""
+    table = pd.DataFrame({"user": users, "time": times.times}).dropna().sort_values(["user", "time"])
+    return table["time"].diff().where(table["user"] == table["user"].shift())
+
+
+def _numbered(pauses: pd.Series, gap: str) -> pd.Series:
+    """Number the sessions that end where more than `gap` passes, by row."""
+    return (~(pauses <= pd.Timedelta(gap))).cumsum()
 
 
 def _find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping:
@@ -298,13 +305,10 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
         return Grouping(user.name, None, reason, unsure=True)
     # A pause is as long as the times can tell; but what happened on two days are two sessions.
     gaps = [gap for gap in _GAPS if pd.Timedelta(gap) >= min(times[0].step, _BETWEEN_DAYS)]
-    table = pd.DataFrame({"user": user.values, "time": times[0].times}).iloc[:first].dropna()
-    table = table.sort_values(["user", "time"])
-    pauses = table["time"].diff().where(table["user"] == table["user"].shift())
+    pauses = _pauses(user.values.iloc[:first], times[0])
     for gap in gaps:
-        sessions = (~(pauses <= pd.Timedelta(gap))).cumsum()
-        sizes = sessions.value_counts()
-        share = sizes[sizes > 1].sum() / max(len(table), 1)
+        sizes = _numbered(pauses, gap).value_counts()
+        share = sizes[sizes > 1].sum() / max(len(pauses), 1)
         if share >= _ENOUGH:
             company = f"{percent(share)} of events are in sessions of two and more"
             reason = f"no column names sessions; cut where more than {gap} pass, {company}"
