@@ -31,6 +31,9 @@ LONGEST_WORD = 100
 _WITHOUT_SPACES = ("Thai", "Lao", "Khmer", "Myanmar", "Hiragana", "Katakana")
 #: Kana share the marks of voicing and the sign of a long vowel with other scripts.
 _SPACELESS = "".join(rf"\p{{{script}}}" for script in _WITHOUT_SPACES) + r"\u3099\u309A\u30FC"
+#: What the words of a vocabulary are counted between, and zero-width spaces: Arrow and Python count the
+#: separators of ASCII (U+001C to U+001F) as white space, and regular expressions do not.
+_SPACES = r"[\s\x1C-\x1F\u200B]"
 #: Four or five words: long enough to learn words as pieces, short enough for a cut to occur again.
 _LETTERS_WITHOUT_SPACES = 20
 
@@ -39,7 +42,7 @@ def normalizer() -> Normalizer:
     """Create the normaliser, which makes equivalent letters equal."""
     return Normalizers(
         [
-            Replace(Regex(r"[\s\u200B]"), " "),
+            Replace(Regex(_SPACES), " "),
             Replace(Regex(r"[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\uFFFD]"), ""),
             NFKD(),
             Replace(Regex(r"(?<=[\p{Latin}\p{Greek}\p{Cyrillic}])\p{Mn}+"), ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections import Counter
 
@@ -62,6 +63,11 @@ def test_ids_of_titles_in_eleven_scripts_however_composed(script: str, form: str
 )
 def test_spellings_of_one_text(one: str, other: str) -> None:
     assert cut(one) == cut(other)
+
+
+@pytest.mark.parametrize("space", [letter for letter in map(chr, range(sys.maxunicode)) if letter.isspace()])
+def test_words_end_where_those_of_a_vocabulary_are_counted(space: str) -> None:
+    assert cut(f"red{space}wine") == f"red{space}wine".split() == ["red", "wine"]
 
 
 @pytest.mark.parametrize(
