@@ -5,7 +5,7 @@ Some files have types and some have none, and a program may write a year as 2024
 
 - white space at the ends is removed, and a run of white space is one space; letters are composed (Unicode
   NFC);
-- invisible marks, such as soft hyphens and byte order marks, are removed;
+- invisible marks, such as soft hyphens, byte order marks and marks of direction, are removed;
 - a number has no exponent, no trailing zeros in its fraction, and 0 has no sign: 12.50, 12.5 and 1.25e1 are
   "12.5". Digits after leading zeros or a plus are not a number: "007" stays;
 - true and false are written in small letters;
@@ -30,8 +30,10 @@ from typing import TypeGuard
 #: Numbers with more digits before the point, or at least this many zeros after it, keep an exponent.
 _LONGEST, _ZEROS = 21, 6
 
-#: Soft hyphen, zero-width space, word joiner, byte order mark. Joiners of letters stay, as they change words.
-_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+#: Soft hyphen, zero-width space, word joiner, byte order mark, and marks of direction, which are copied with
+#: a text from many programs: the inside of a class of regular expressions. Joiners of letters stay.
+UNSEEN = "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 #: Numbers as tables hold them, and numbers with points at thousands. 0.812 is not one of the latter: its
@@ -87,7 +89,7 @@ def json_number(value: Decimal) -> int | float | str:
 def spell(text: str) -> str:
     """Return the canonical spelling of a category; empty for a blank text."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text.translate(_UNSEEN))
+        text = unicodedata.normalize("NFC", _UNSEEN.sub("", text))
     text = " ".join(text.split())
     if not text.isascii():
         return text

@@ -27,7 +27,12 @@ from m2trec_merlin.spelling import spell, spell_json, text_of_id
         (["false", "False", "FALSE"], "false"),
         (["12 GB", "12\u00a0GB", " 12  GB\u2003"], "12 GB"),
         (["caf\u00e9", "cafe\u0301", "\ufeffcaf\u00e9\u200b", "ca\u00adfe\u200b\u0301"], "caf\u00e9"),
-        (["2024", "\ufeff2024", "2024\u200b "], "2024"),
+        (["2024", "\ufeff2024", "2024\u200b ", "\u202a2024\u202c", "2024\u200e"], "2024"),
+        (["red", "red\u200e", "\u200fred", "\u2068red\u2069"], "red"),
+        (
+            ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"],
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
         (["\u0645\u06cc\u200c\u062e"], "\u0645\u06cc\u200c\u062e"),
         (
             [

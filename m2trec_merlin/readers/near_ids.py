@@ -13,18 +13,20 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.shares import counted
+from m2trec_merlin.spelling import UNSEEN
 
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
 #: Ids in which the ways below change nothing but capital letters: nearly all ids of nearly all shops.
 _PLAIN = re.compile(r"[A-Za-z1-9][A-Za-z0-9_-]*")
-_UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+#: In ids, joiners of letters are mistakes, too.
+_UNSEEN = re.compile(f"[{UNSEEN}\u200c\u200d]")
 #: Share of ids above which almost equal ones are no coincidence.
 _NOTABLE = 0.01
 #: Rows that may be no items, such as a sum at the end, and the fewest ids needed to say so.
 _FEW, _MANY = 1, 30
-#: White space at an end, or the characters of `_UNSEEN` in the syntax of Arrow's expressions.
-_ODD = r"^[\s\pZ]|[\s\pZ]$|[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
+#: White space at an end, or the characters of `_UNSEEN`, in the syntax of Arrow's expressions.
+_ODD = rf"^[\s\pZ]|[\s\pZ]$|{_UNSEEN.pattern}"
 #: Texts in quotation marks, after one, or in a formula: exports protect 007 from spreadsheets like this.
 _IN_MARKS = re.compile(r"""\A(?:=?(["'])(.*)\1|'(.*))\Z""", re.DOTALL)
 _MARKED = r"""^=?".*"$|^'"""

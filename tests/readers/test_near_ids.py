@@ -19,6 +19,7 @@ from m2trec_merlin.readers.near_ids import (
     [
         ("7 ", "7", "white space at its ends"),
         ("\ufeff7\u200b", "7", "characters that nobody sees"),
+        ("\u202a7\u202c", "7", "characters that nobody sees"),
         ('="007"', "007", "quotation marks"),
         ("7", "'7", "quotation marks"),
         ('"a b"', "a b", "quotation marks"),
@@ -50,7 +51,7 @@ def test_nothing_is_said_of_ids_that_are_others() -> None:
     assert explain_unknown([], [7]) == ""
 
 
-@pytest.mark.parametrize("odd", [" 7", "7\t", "7\u00a0", "7\u200b7", "\ufeff7"])
+@pytest.mark.parametrize("odd", [" 7", "7\t", "7\u00a0", "7\u200b7", "\ufeff7", "\u202a7"])
 def test_ids_with_what_nobody_sees_are_named(odd: str) -> None:
     said = f"ids such as {odd!r} have white space at an end or characters that nobody sees"
     assert doubt_of(["7", None, 8, "7 7", odd, " x"]) == said
