@@ -18,6 +18,8 @@ _INT96_UNIT = "us"
 class ParquetFile:
     """A Parquet file. UUIDs, stored as 16 bytes, are read as their usual text.
 
+    An index that pandas wrote is a column, also one of evenly spaced numbers, which the footer alone holds.
+
     Args:
         path: path of the file.
 
@@ -32,26 +34,45 @@ class ParquetFile:
         self.path = path
         with self._open() as parquet:
             described, self._schema = parquet.schema, parquet.schema_arrow
+            self._ranges = _ranges_of(self._schema, parquet.metadata.num_rows)
         self._uuids = _uuids_of(described) | {field.name for field in self._schema if _is_uuid(field.type)}
-        self.names = list(self._schema.names)
+        self.names = [*self._schema.names, *self._ranges]
 
     def type_of(self, name: str) -> pa.DataType:
         """Return the type of a column."""
+        if name in self._ranges:
+            return pa.int64()
         return pa.string() if name in self._uuids else self._schema.field(name).type
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order."""
+        own, row = [name for name in names if name not in self._ranges], 0
         with self._open() as parquet:
-            for batch in parquet.iter_batches(_BLOCK_ROWS, columns=list(names)):
-                arrays = [_text_of(batch.column(n)) if n in self._uuids else batch.column(n) for n in names]
+            for batch in parquet.iter_batches(_BLOCK_ROWS, columns=own):
+                arrays = [self._array(batch, name, row) for name in names]
                 yield pa.RecordBatch.from_arrays(arrays, names=list(names))
+                row += len(batch)
 
     def explain_bytes(self, row: int, name: str) -> str:
         """Return advice for a value that is not UTF-8."""
         return f"column '{name}' holds bytes that are not UTF-8 text in row {row}; write the column as text"
 
+    def _array(self, batch: pa.RecordBatch, name: str, row: int) -> pa.Array:
+        if name in self._ranges:
+            return pa.array(self._ranges[name][row : row + len(batch)], pa.int64())
+        return _text_of(batch.column(name)) if name in self._uuids else batch.column(name)
+
     def _open(self) -> pq.ParquetFile:
         return pq.ParquetFile(self.path, coerce_int96_timestamp_unit=_INT96_UNIT)
+
+
+def _ranges_of(schema: pa.Schema, rows: int) -> dict[str, range]:
+    """Return the named indices that pandas describes instead of storing them."""
+    indices = (schema.pandas_metadata or {}).get("index_columns", [])
+    described = [each for each in indices if isinstance(each, dict) and each["kind"] == "range"]
+    ranges = {each["name"]: range(each["start"], each["stop"], each["step"]) for each in described}
+    # Arrow copies the description to parts of a table, which have other rows.
+    return {n: r for n, r in ranges.items() if n is not None and n not in schema.names and len(r) == rows}
 
 
 def _uuids_of(described: pq.ParquetSchema) -> set[str]:

@@ -62,3 +62,22 @@ def test_times_of_spark_beyond_64_bits_of_nanoseconds_are_none_of_another_year(t
     pq.write_table(pa.table({"t": times}), path, use_deprecated_int96_timestamps=True)
     instants = parse_instants(TableFile(path).read()["t"])
     assert instants[1] == pd.Timestamp(known) and instants.isna().tolist() == [True, False, True, True]
+
+
+def test_an_index_that_the_footer_alone_holds_is_a_column(tmp_path: Path) -> None:
+    path, rows = tmp_path / "t.parquet", 70_000
+    index = pd.RangeIndex(1000, 1000 + 2 * rows, 2, name="item_id")
+    pd.DataFrame({"title": "a"}, index).to_parquet(path, row_group_size=30_000)
+    assert TableFile(path).columns() == ["title", "item_id"]
+    for columns in (["item_id"], ["item_id", "title"]):
+        read = TableFile(path).read(columns, single=["item_id"])
+        assert list(read) == columns and read["item_id"].tolist() == list(index)
+
+
+def test_row_numbers_and_the_index_of_other_rows_are_no_column(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"title": ["a", "b"]}).to_parquet(path)
+    assert TableFile(path).columns() == ["title"]
+    part = pa.Table.from_pandas(pd.DataFrame({"title": ["a", "b"]}, pd.RangeIndex(2, name="item_id")))
+    pq.write_table(part.slice(1), path)
+    assert TableFile(path).columns() == ["title"]
