@@ -50,9 +50,14 @@ class Writing:
     def beside(self, other: Writing) -> Dialect:
         """Return the dialect, with settings of another table's dialect where they make no difference."""
         both = {name: getattr(other.dialect, name) for name in self.open_to}
-        if both.get("encoding", "").startswith("utf-16"):
-            del both["encoding"]  # UTF-16 encodes even ASCII differently
+        if "encoding" in both and not _keeps_ascii(both["encoding"]):
+            del both["encoding"]
         return replace(self.dialect, **both)
+
+
+def _keeps_ascii(encoding: str) -> bool:
+    """Tell whether an encoding has the bytes of ASCII for its letters, unlike UTF-16 and UTF-32."""
+    return "a".encode(encoding) == b"a"
 
 
 def writing_of(path: Path) -> Writing:

@@ -41,9 +41,14 @@ def test_what_changes_nothing_follows_the_other_table(tmp_path: Path) -> None:
     other = writing_of(write(tmp_path / "items.csv", 'item|name\n1|5" Käse\n2|"Brie\n3|y\n', "cp1252"))
     assert plain.beside(other) == Dialect(";", "cp1252", quoting=False)
     assert other.beside(plain) == other.dialect == Dialect("|", "cp1252", quoting=False)
-    wide = writing_of(write(tmp_path / "wide.csv", "item|name\n1|x\n2|y\n", "utf-16"))
-    assert plain.beside(wide).encoding == "utf-8"
     assert Writing(Dialect()).beside(other) == other.dialect
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_plain_ascii_follows_no_encoding_that_writes_it_otherwise(tmp_path: Path, encoding: str) -> None:
+    plain = writing_of(write(tmp_path / "clicks.csv", "user;item\na;1\nb;2\n"))
+    wide = writing_of(write(tmp_path / "wide.csv", "item|name\n1|x\n2|y\n", encoding))
+    assert plain.beside(wide).encoding == "utf-8" and wide.beside(plain).encoding == encoding
 
 
 def test_a_comma_inside_of_quotes_separates_nothing(tmp_path: Path) -> None:
