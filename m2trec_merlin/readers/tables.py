@@ -125,8 +125,8 @@ class TablesData(DataSettings):
     @property
     def items_dialect(self) -> Dialect:
         """The dialect of `options.items`, or else that of `options`."""
-        own = self.options.items
-        return own.dialect("data.options.items") if own else self.options.dialect("data.options")
+        section, own = "data.options.items", self.options.items
+        return own.dialect(section) if own else self.options.dialect("data.options", alone=section)
 
     def open(self, seed: int, more: Mapping[str, str] | None = None) -> TableFiles:
         """Return the reader."""

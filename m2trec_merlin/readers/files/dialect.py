@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +27,14 @@ class Dialect:
         encoding: Python's name of the encoding.
         quoting: whether quotation marks enclose fields; else they are ordinary characters.
         options: section of the configuration that sets the dialect; None if it is fixed.
+        alone: section that would set it for the items alone, where `options` sets it for both tables.
     """
 
     separator: str | None = None
     encoding: str = "utf-8"
     quoting: bool = True
     options: str | None = "data.options"
+    alone: str | None = field(default=None, compare=False)
 
     @property
     def is_usual(self) -> bool:
@@ -41,7 +43,10 @@ class Dialect:
 
     def hint(self, name: str, value: str) -> str:
         """Return a setting in the notation of the configuration; empty if it cannot be set."""
-        return f"{self.options}.{name}: {value}" if self.options else ""
+        if self.options is None:
+            return ""
+        alone = f"{self.alone}.{name} for the items alone, or " if self.alone else ""
+        return f"{alone}{self.options}.{name}: {value}"
 
 
 class DialectOptions(Section):
@@ -56,9 +61,9 @@ class DialectOptions(Section):
         True, description="quotation marks hold a CSV field together; else they are characters like others"
     )
 
-    def dialect(self, place: str) -> Dialect:
-        """Return the dialect; messages refer to its settings by the `place` of this section."""
-        return Dialect(self.separator, self.encoding, self.quoting, place)
+    def dialect(self, place: str, alone: str | None = None) -> Dialect:
+        """Return the dialect; messages refer to its settings by `place`, this section, and by `alone`."""
+        return Dialect(self.separator, self.encoding, self.quoting, place, alone)
 
     @field_validator("separator")
     @classmethod
