@@ -92,24 +92,29 @@ class DelimitedFile:
             yield from table.slice(header).rename_columns(list(names)).to_batches()
             header = max(header - len(table), 0)
         if bad.count:
-            hint = "a field that holds the separator must stand in quotation marks"
-            if not self._dialect.quoting:
-                setting = self._dialect.hint("quoting", "false")
-                hint = "no field may hold the separator" + (f", with {setting}" if setting else "")
-            if self._has_single_quotes():
-                hint = "single quotation marks (') hold no field together: write double ones"
-            elif len(self.names) > 1 and bad.are_nearly_all(len(self.names) + 1):
-                hint = (
-                    f"does its header, {self._shown_header}, lack the name of a column, such as that of the "
-                    f"row names of R (col.names=NA writes it)? If not, {hint}"
-                )
-            elif bad.are_nearly_all():
-                hint = f"is its first line, {self._shown_header}, the header? Remove what stands above that"
-            raise self._problem(f"{bad.message(len(self.names))}; {hint}")
+            raise self._problem(f"{bad.message(len(self.names))}; {self._advice_for(bad)}")
 
     def explain_bytes(self, row: int, name: str) -> str:
         """Return advice for a value that is not UTF-8."""
         return f"is not UTF-8 (row {row}, column '{name}'): {self._encoding_hint}"
+
+    def _advice_for(self, bad: _BadRows) -> str:
+        hint = "a field that holds the separator must stand in quotation marks"
+        if not self._dialect.quoting:
+            setting = self._dialect.hint("quoting", "false")
+            hint = "no field may hold the separator" + (f", with {setting}" if setting else "")
+        if self._has_single_quotes():
+            return "single quotation marks (') hold no field together: write double ones"
+        if len(self.names) > 1 and bad.are_nearly_all(len(self.names) + 1):
+            return (
+                f"does its header, {self._shown_header}, lack the name of a column, such as that of the "
+                f"row names of R (col.names=NA writes it)? If not, {hint}"
+            )
+        if bad.are_nearly_all():
+            return f"is its first line, {self._shown_header}, the header? Remove what stands above that"
+        if bad.have_less_than(len(self.names)):
+            return f"is {bad.first!r} a row? Complete those that are, and remove those that are not"
+        return hint
 
     def _read_header(self) -> list[str]:
         with open_bytes(self.path) as stream:
@@ -242,16 +247,23 @@ def _readable(piece: bytes) -> bytes:
 
 
 class _BadRows:
-    """Counts rows that have more or fewer fields than the header."""
+    """Counts rows that have more or fewer fields than the header.
+
+    Attributes:
+        count: number of the rows.
+        first: beginning of the first one.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self._of_length: Counter[int] = Counter()
         self._rows_before, self._count_before = 0, 0
         self._shown: list[str] = []
+        self.first = ""
 
     def note(self, row: pa_csv.InvalidRow) -> str:
         """Count a bad row, and let Arrow continue."""
+        self.first = self.first or shorten(row.text, 40)
         if self.count < SHOWN:
             self._shown.append(f"row {self._rows_before + row.number - 1} ({row.actual_columns})")
         self.count += 1
@@ -267,6 +279,10 @@ class _BadRows:
         """Tell whether nearly all rows are bad, in that they have so many fields if a number is given."""
         count = self.count if fields is None else self._of_length[fields]
         return count > _NEARLY_ALL * self._rows_before
+
+    def have_less_than(self, fields: int) -> bool:
+        """Tell whether all bad rows lack fields, so that no field of theirs was cut at a separator."""
+        return max(self._of_length) < fields
 
     def message(self, expected: int) -> str:
         """Return a message with the number of bad rows and the first ones."""

@@ -20,7 +20,7 @@ _BEGINNINGS = {
     ),
     rb"(?:\xef\xbb\xbf)?\s*\[\s*\{\s*\"": f"JSON: {_A_ROW_EACH}; pandas.read_json reads it",
     rb"\s*(?:\[\s*)?\{\s*u?'": f"text of Python, not JSON: {_A_ROW_EACH}; ast.literal_eval reads a line",
-    rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)": "a web page or XML, not CSV",
+    rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|table|\?xml)": "a web page or XML, not CSV",
     rb"version https://git-lfs": "a pointer of Git LFS: fetch the file itself by `git lfs pull`",
 }
 

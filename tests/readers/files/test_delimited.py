@@ -179,6 +179,7 @@ def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:
             "item; pandas.read_json(..., lines=True) reads it",
         ),
         (b"\xef\xbb\xbf<!DOCTYPE html>\n", "this is a web page or XML, not CSV"),
+        (b"<table border=1><tr><th>id</th></tr>\n", "this is a web page or XML, not CSV"),
         (bytes(range(256)), "this is binary: save the table as CSV or Parquet"),
         (
             b"version https://git-lfs.github.com/spec/v1\n",
@@ -201,7 +202,13 @@ def test_rows_with_more_or_fewer_fields_are_counted_and_named(tmp_path: Path) ->
     assert problem(tmp_path, content) == f"{start}, ...; {quoted}"
     unquoted = "no field may hold the separator, with data.options.quoting: false"
     assert problem(tmp_path, content, Dialect(quoting=False)) == f"{start}, ...; {unquoted}"
-    assert problem(tmp_path, "id,title\n1,a\n2\n").startswith("1 row does not have the 2 fields")
+
+
+@pytest.mark.parametrize("line", ["(3 rows)", "# day 2", "3", "\x1a"])
+def test_lines_that_lack_fields_are_shown(tmp_path: Path, line: str) -> None:
+    start = "1 row does not have the 2 fields of the header: row 3 (1)"
+    advice = f"is {line!r} a row? Complete those that are, and remove those that are not"
+    assert problem(tmp_path, f"id,title\n1,a\n2,b\n{line}\n4,d\n") == f"{start}; {advice}"
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
