@@ -89,7 +89,7 @@ def writing_of(path: Path) -> Writing:
         words = dict.fromkeys(re.findall(r"\w+", " ".join(texts.values())))
         strange = ", ".join([word for word in words if not word.isascii()][:3])
         shown = f", as in {strange}" if strange else ""
-        hint = "if that looks wrong, name another in data.options.encoding"
+        hint = "if that looks wrong, name another encoding below data.options"
         unsure.append(f"{path.name} is not UTF-8; {encoding} is a guess{shown}: {hint}")
     return Writing(dialect, frozenset(name for name, is_open in open_to.items() if is_open), tuple(unsure))
 
