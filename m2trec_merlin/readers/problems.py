@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -80,15 +81,26 @@ def describe_missing_column(column: str, available: Iterable[str], needed_for: s
     names = [str(name) for name in available]
     lowered = {name.strip().lower(): name for name in names}
     close = difflib.get_close_matches(column.strip().lower(), lowered, n=1)
-    meant = f"; did you mean {lowered[close[0]]!r}?" if close else ""
-    if not close and any(map(looks_like_a_value, names)):
+    meant = ""
+    if len(names) == 1 and (mark := _mark_in(names[0], column)):
+        shown = "blanks" if mark == " " else repr(mark)
+        reads = "write a tab in its place" if mark[1:] else f"separator: {json.dumps(mark)} reads them"
+        meant = f"; are these several, with {shown} between them? {reads}"
+    elif close:
+        meant = f"; did you mean {lowered[close[0]]!r}?"
+    elif any(map(looks_like_a_value, names)):
         meant = "; is the first line a row? It must name the columns"
-    elif not close and len(names) == 1 and " " in names[0].strip():
-        meant = '; are these several, with blanks between them? separator: " " reads them'
     purpose = f", which {needed_for}" if needed_for else ""
     # Quotation marks make blanks at the ends of a name and unprintable characters visible.
     listed = ", ".join(n if n and n == n.strip() and n.isprintable() else repr(n) for n in names)
     return f"no column '{column}'{purpose}; there are {listed or 'none'}{meant}"
+
+
+def _mark_in(line: str, column: str) -> str:
+    """Return what parts the name of a column from others in a line, a blank in any other line, or ""."""
+    found = re.search(rf"(?:^|\w(\W+)){re.escape(column)}(?:$|(\W+)\w)", line)
+    beside = found and (found[1] or found[2] or "").replace('"', "")
+    return beside or (" " if " " in line.strip() else "")
 
 
 def looks_like_a_value(name: str) -> bool:

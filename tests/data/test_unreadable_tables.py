@@ -117,3 +117,28 @@ def test_blanks_between_columns_are_told_with_the_setting_that_reads_them(
     assert told in "\n".join(problems_of(_write(config, items=blank)))
     commas = blank.replace(" ", ",").replace("title", "full name")
     assert told not in "\n".join(problems_of(_write(config, items=commas)))
+
+
+@pytest.mark.parametrize(
+    ("mark", "told"),
+    [
+        (":", """; are these several, with ':' between them? separator: ":" reads them"""),
+        ("^", """; are these several, with '^' between them? separator: "^" reads them"""),
+        ("\x01", r"""; are these several, with '\x01' between them? separator: "\u0001" reads them"""),
+        ("::", "; are these several, with '::' between them? write a tab in its place"),
+    ],
+)
+def test_other_marks_between_columns_are_told_with_the_setting_that_reads_them(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, mark: str, told: str
+) -> None:
+    config = make_config(events, items)
+    described = Path(config.data.items).read_text().replace(",", mark)
+    problems = problems_of(_write(config, items=described))
+    assert [problem.split(";")[2:] for problem in problems] == [told.split(";")[1:]] * len(problems)
+
+
+def test_a_name_with_a_blank_at_its_end_is_meant_itself(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    problems = problems_of(_write(make_config(events, items), items="item_id \n1\n"))
+    assert "did you mean 'item_id '?" in problems[0]
