@@ -76,10 +76,16 @@ def _exact_below(kind: np.dtype | type) -> float:
 def _with_exponents(values: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the exponents and the digits of the fractions of numbers such as 4.00638E+12, int64 [n].
 
-    And whether the mark is a small letter, as R writes it, bool [n]. Other values have zeros.
+    And whether R may have written them, with a small letter where that is shorter than all digits, bool [n].
+    Other values have zeros.
     """
-    texts = pd.api.types.infer_dtype(values, skipna=True) == "string"
-    held = to_arrow(values) if texts else pa.nulls(len(values), pa.string())
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if "mixed" in kind:
+        values, kind = values.where(values.map(lambda value: isinstance(value, str))), "string"
+    held = to_arrow(values) if kind == "string" else pa.nulls(len(values))
+    held = held.cast(pa.string())
     fractions, marks, exponents = pc.extract_regex(held, _WITH_EXPONENT).flatten()
     whole = [part.cast(pa.int64()).fill_null(0).to_numpy() for part in (exponents, pc.utf8_length(fractions))]
-    return whole[0], whole[1], pc.equal(marks, "e").fill_null(False).to_numpy(zero_copy_only=False)
+    is_small = pc.equal(marks, "e").fill_null(False).to_numpy(zero_copy_only=False)
+    with_point = whole[1] + (whole[1] > 0)
+    return whole[0], whole[1], is_small & (with_point + len("e+05") < whole[0])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.grouping import GroupedSessions, cut_sessions
+from m2trec_merlin.readers.positions import parse_positions
 
 
 def _blocks(session_ids: list[int], size: int) -> Iterator[pd.DataFrame]:
@@ -91,3 +92,15 @@ def test_columns_that_arrow_has_a_type_for_stay_as_they_are_beside_those_it_has_
     assert [each if each is None else list(each) for each in read["tags"]] == [["a", "b"], ["c"], None]
     assert read["day"].tolist() == [date(2024, 3, 1)] * 3
     assert read["number"].astype(str).tolist() == ["1", "x", "2.5"]
+
+
+@pytest.mark.parametrize("limit", [1000, 1])
+def test_whole_numbers_beside_blocks_of_fractions_keep_their_digits(limit: int) -> None:
+    whole, parts = [2**54 + 1, 2**54 + 2] * 15, [0.5] * 30
+    blocks = [pd.Series(whole, dtype="Int64"), pd.Series(parts, dtype=object)]
+    rows = [
+        pd.DataFrame({"session_id": 7, "position": block.array}, range(n * 30, n * 30 + 30))
+        for n, block in enumerate(blocks)
+    ]
+    found = pd.concat(GroupedSessions(lambda: iter(rows), limit))["position"]
+    assert parse_positions(found).tolist() == whole + parts

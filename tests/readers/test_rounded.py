@@ -59,6 +59,11 @@ def test_few_round_numbers_that_r_shortens_are_exact(
     assert are_rounded(numbers.replace("1e+05", "1E+05")).sum() == often
 
 
+def test_a_number_that_is_longer_with_its_exponent_is_not_of_r() -> None:
+    numbers = pd.Series([*map(str, range(2**54, 2**54 + 100)), "1.80143985094819e+16"])
+    assert are_rounded_ids(numbers).tolist() == [False] * 100 + [True]
+
+
 def test_times_in_floats_of_32_bits_are_rounded() -> None:
     seconds = pd.Series([1_709_251_200, 16_777_215])
     assert list(are_rounded_positions(seconds.astype(np.float32))) == [True, False]

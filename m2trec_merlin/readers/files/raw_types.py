@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.columns import as_text, is_list
 from m2trec_merlin.readers.canonical import has_fractions
+from m2trec_merlin.readers.rounded import are_rounded_ids
 
 #: A function that converts an array of one file to the common type of all files.
 Convert = Callable[[pa.Array], pd.Series]
@@ -69,7 +71,8 @@ def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:
     If one file holds numbers and another text, whole numbers become text, without a fraction even if gaps
     made them floats. Other numbers stay numbers, because with decimal commas the text 1.299 is 1299. If files
     hold numbers of several types, whole ones become integers; a block with other numbers becomes objects, so
-    that no digit is lost. Times get the finest unit; times that it cannot hold are missing.
+    that no digit is lost, and so does one of doubles that have lost some, for the checks to tell them. Times
+    get the finest unit; times that it cannot hold are missing.
 
     Raises:
         TypeError: see `plain_type`.
@@ -141,11 +144,11 @@ def _as_exact_numbers(array: pa.Array) -> pd.Series:
     whole = _cast(array)
     if _TYPES.is_floating(whole.type):
         whole = pc.if_else(pc.is_nan(whole), None, whole)
-    try:
-        return to_pandas(whole.cast(pa.int64()))
-    except pa.ArrowInvalid:
-        exact = whole if _TYPES.is_decimal(whole.type) else pa.array(_as_numbers(whole), from_pandas=True)
-        return pd.Series(exact.to_pylist(), dtype=object)
+    if whole.type != pa.float64() or not are_rounded_ids(whole.to_pandas()).any():
+        with suppress(pa.ArrowInvalid):
+            return to_pandas(whole.cast(pa.int64()))
+    exact = whole if _TYPES.is_decimal(whole.type) else pa.array(_as_numbers(whole), from_pandas=True)
+    return pd.Series(exact.to_pylist(), dtype=object)
 
 
 def _as_times(array: pa.Array, target: pa.DataType) -> pa.Array:
