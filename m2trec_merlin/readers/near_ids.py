@@ -144,7 +144,7 @@ class AlikeIds:
         texts = _texts(ids)
         self._ids += len(texts)
         folded = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
-        folded = pc.replace_substring_regex(folded, r"^0+([0-9]+)$", r"\1")
+        folded = pc.replace_substring_regex(folded, r"^(-?)0*([0-9]+)(\.0*)?$", r"\1\2")
         table = pa.table({"text": texts, "folded": folded}).to_pandas()
         alike = table[table.duplicated("folded")]
         self._alike += len(alike)

@@ -78,6 +78,8 @@ def _doubt(ids: list[object], others: int) -> str:
         ("cafe\u0301", "caf\u00e9", "the Unicode form of its letters"),
         ("007", "7", "leading zeros or a fraction"),
         ("0", "000", "leading zeros or a fraction"),
+        ("7.0", "7", "leading zeros or a fraction"),
+        ("-7.00", "-7", "leading zeros or a fraction"),
         ("\u00c4", "a\u0308", "small and capital letters"),
     ],
 )
