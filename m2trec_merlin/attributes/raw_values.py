@@ -43,7 +43,12 @@ _IN_MARKS = r"""(?s)^=?".*"$|^'.*'$"""
 _DOUBTFUL = (
     (_MARKUP, 0.01, "marks of web pages, which count as words: write {} without"),
     (_LOST, 0.01, "letters that another encoding has damaged, such as {}: export them as UTF-8"),
-    (_CONTROLS, 0.01, "control characters, such as {}: a table of cp1252 is not latin-1 (encoding: cp1252)"),
+    (
+        _CONTROLS,
+        0.01,
+        "control characters, such as {}: letters of another encoding, such as cp1252, were read as latin-1: "
+        "set that encoding if this is the file's, or else export them as UTF-8",
+    ),
     (_IN_MARKS, 0.5, "quotation marks around their values, and as part of them, such as {}: leave them out"),
 )
 

@@ -241,7 +241,7 @@ def test_another_separator_than_the_values_have_is_told(
         (
             "text",
             ["Men\x92s", "bed"],
-            "1 item holds control characters, such as 'Men\\x92s': a table of cp1252",
+            "1 item holds control characters, such as 'Men\\x92s': letters of another encoding, such as",
         ),
         ("categorical", ['="bed"', '="lamp"'], "2 items hold quotation marks around their values"),
         ("categorical", ["'bed'", "'lamp'", "rug"], "2 items hold quotation marks around their values"),
