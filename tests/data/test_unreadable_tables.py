@@ -108,6 +108,31 @@ def test_a_wrong_dialect_is_one_problem_a_file(
     assert "items.csv: a quotation mark opens no quoted field (line 2: " in problem
 
 
+@pytest.mark.parametrize(
+    ("events_mark", "items_mark", "options", "told"),
+    [
+        (",", ";", {}, 'data.options.items.separator for the items alone, or data.options.separator: ";"?'),
+        (",", ";", {"separator": ";"}, 'data.options.separator: ","?'),
+        (";", ",", {"separator": ";"}, "data.options.items.separator for the items alone, or data.options"),
+        (",", ";", {"items": {"separator": "|"}}, 'data.options.items.separator: ";"?'),
+    ],
+)
+def test_a_setting_that_serves_the_items_alone_is_named(
+    make_config: MakeConfig,
+    events: pd.DataFrame,
+    items: pd.DataFrame,
+    events_mark: str,
+    items_mark: str,
+    options: dict[str, object],
+    told: str,
+) -> None:
+    config = make_config(events, items, options=options)
+    texts = [Path(path).read_text() for path in (config.data.interactions, config.data.items)]
+    marks = zip(texts, (events_mark, items_mark), strict=True)
+    (problem,) = problems_of(_write(config, *(text.replace(",", mark) for text, mark in marks)))
+    assert f"did you mean {told}" in problem
+
+
 def test_blanks_between_columns_are_told_with_the_setting_that_reads_them(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:

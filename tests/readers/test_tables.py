@@ -66,34 +66,6 @@ def test_the_items_may_be_written_in_another_dialect(
 
 
 @pytest.mark.parametrize(
-    ("events_mark", "items_mark", "options", "told"),
-    [
-        (",", ";", {}, 'data.options.items.separator for the items alone, or data.options.separator: ";"?'),
-        (",", ";", {"separator": ";"}, 'data.options.separator: ","?'),
-        (";", ",", {"separator": ";"}, "data.options.items.separator for the items alone, or data.options"),
-        (",", ";", {"items": {"separator": "|"}}, 'data.options.items.separator: ";"?'),
-    ],
-)
-def test_a_setting_that_serves_one_table_alone_is_named(
-    make_config: MakeConfig,
-    events: pd.DataFrame,
-    items: pd.DataFrame,
-    events_mark: str,
-    items_mark: str,
-    options: dict[str, object],
-    told: str,
-) -> None:
-    config = make_config(events, items, options=options)
-    events.to_csv(config.data.interactions, sep=events_mark, index=False)
-    items.to_csv(config.data.items, sep=items_mark, index=False)
-    source = config.data.open(0)
-    with pytest.raises(DataError) as caught:
-        source.items()
-        next(iter(source.interactions()))
-    assert f"did you mean {told}" in str(caught.value)
-
-
-@pytest.mark.parametrize(
     ("values", "canonical"),
     [
         ([3, 2, 1], "position"),
