@@ -59,8 +59,8 @@ class Run(RunFolder):
                     f"{step.folder} was made with: run `m2trec train`"
                 )
         return trained, [
-            f"{name}: trained with {_shown(then)}, configured is {_shown(now)}: the trained one is used; "
-            "run `m2trec train` to change it"
+            f"{self.model}: {name}: trained with {_shown(then)}, configured is {_shown(now)}: the trained "
+            "one is used; run `m2trec train` to change it"
             for name, then, now in differences(made_of(saved), made_of(self.config))
         ]
 

@@ -9,6 +9,8 @@ import pytest
 
 from m2trec_merlin.cli.remedies import complete, remember, remember_folder
 from m2trec_merlin.manifests import write_manifest
+from m2trec_merlin.runs import Run
+from tests.runs.folders import configure
 
 
 @pytest.fixture
@@ -33,6 +35,13 @@ def test_advice_for_the_own_run_has_the_options_of_the_call(runs: Path) -> None:
         assert complete(f"{what}: run `m2trec preprocess` first") == (
             f"{what}: run `m2trec preprocess -c 'my shop.yaml' -s seed=1` first"
         )
+
+
+def test_settings_of_another_model_are_not_changed_by_training_this_one(runs: Path) -> None:
+    saved = configure(runs / "other")
+    today = configure(runs / "other", "training.epochs", 3)
+    [line] = Run(today).as_trained(saved)[1]
+    assert complete(line).endswith(f"run `m2trec train` with the configuration of {runs}/other to change it")
 
 
 @pytest.mark.parametrize("begin", ["", "the model in "])

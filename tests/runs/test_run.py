@@ -15,7 +15,7 @@ def test_the_model_s_own_configuration_decides_on_the_model(done: Path) -> None:
     assert run.config == saved
     assert run.directory == done
     assert lines == [
-        "model.width: trained with 128, configured is 64: the trained one is used; "
+        f"{done}/model: model.width: trained with 128, configured is 64: the trained one is used; "
         "run `m2trec train` to change it"
     ]
 
@@ -52,14 +52,16 @@ def test_every_difference_is_said_in_the_words_of_the_file(
     done: Path, change: str, value: object, line: str | None
 ) -> None:
     _, lines = Run(configure(done, change, value)).as_trained(configure(done))
-    assert [each.partition(": the trained one is used")[0] for each in lines] == ([line] if line else [])
+    told = [each.removeprefix(f"{done}/model: ").partition(": the trained one is used")[0] for each in lines]
+    assert told == ([line] if line else [])
 
 
 def test_attributes_that_came_or_went_are_named(done: Path) -> None:
     saved = configure(done)
     fewer = saved.model_copy(update={"attributes": saved.attributes[:1]})
     _, lines = Run(fewer).as_trained(saved)
-    assert lines[0].startswith('attributes.names: trained with ["title", "brand"], configured is ["title"]')
+    what = 'attributes.names: trained with ["title", "brand"], configured is ["title"]'
+    assert lines[0].startswith(f"{done}/model: {what}")
 
 
 def test_data_of_other_settings_than_the_model_s_are_refused(done: Path) -> None:
