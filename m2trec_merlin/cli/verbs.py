@@ -8,8 +8,9 @@ from pathlib import Path
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config, ServingConfig
-from m2trec_merlin.runs import HeldOut, Run
+from m2trec_merlin.runs import HeldOut, Run, RunFolder
 from m2trec_merlin.runs.folder import REPORT_PAGE
+from m2trec_merlin.runs.run import changed_since_export
 
 
 def run_init(tables: list[Path], output: Path, force: bool = False) -> None:
@@ -140,7 +141,9 @@ def run_serve(config: Config | ServingConfig, folder: Path | None, beside: Path 
     repository = own.triton if own else find_repository(folder or Path())
     server = TritonServer(repository, ports, serving.start_timeout, door=door, instructions=instructions)
     with TerminalProgress() as progress:
-        for line in (*(own.not_in_effect() if own else ()), *door.remarks()):
+        named = [RunFolder.at(each) for each in (folder, beside) if each is not None]
+        lines = own.not_in_effect() if own else []
+        for line in (*lines, *(line for run in named for line in changed_since_export(run)), *door.remarks()):
             progress.say(line)
         if second is not None:
             progress.say(f"{second.repository} answers {share:.0%} of the sessions that have a key")

@@ -50,6 +50,8 @@ _ITEMS_AT_ONCE = 4096
 def load(path: str | Path) -> LocalRecommender:
     """Open what `m2trec export` wrote.
 
+    Settings of a configuration file that differ from those of the export are reported as Python warnings.
+
     Args:
         path: the folder of a run or a link to it, its configuration file, or a model repository.
 
@@ -64,7 +66,10 @@ def load(path: str | Path) -> LocalRecommender:
         from m2trec_merlin.config import load_config
         from m2trec_merlin.runs import Run
 
-        path = Run(load_config(path)).triton
+        run = Run(load_config(path))
+        for line in run.not_in_effect():
+            warnings.warn(line, stacklevel=2)
+        path = run.triton
     return LocalRecommender(find_repository(path))
 
 

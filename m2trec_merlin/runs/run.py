@@ -77,11 +77,7 @@ class Run(RunFolder):
             for name, (then, now) in changes.items()
             if name.startswith("serving.")
         ]
-        return lines + [
-            f"{step.folder} was made before {step.before[name].folder} changed: not in effect until "
-            "`m2trec export`"
-            for name in step.outdated()
-        ]
+        return lines + changed_since_export(self)
 
 
 def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tables: bool = False) -> Step:
@@ -101,6 +97,24 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tabl
     wanted = {} if config is None else definition.settings(config)
     find_places = dict if config is None or not names_tables else partial(definition.places, config)
     return Step(verb, definition.folder(run), wanted, before, find_places)
+
+
+def changed_since_export(run: RunFolder) -> list[str]:
+    """Return a line for each result of a run that has changed since the export that is served.
+
+    Args:
+        run: the run, or its folder alone if no configuration is known.
+    """
+    step = run.step("export") if isinstance(run, Run) else step_of(run, "export")
+    try:
+        changed = step.outdated()
+    except ArtifactError:
+        return []  # nobody needs a manifest to serve
+    return [
+        f"{step.folder} was made before {step.before[name].folder} changed: not in effect until "
+        "`m2trec export`"
+        for name in changed
+    ]
 
 
 def _shown(value: Any) -> str:

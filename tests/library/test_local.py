@@ -262,6 +262,17 @@ def test_a_run_a_link_a_configuration_and_an_export_are_opened(shop: Shop, tmp_p
         m2trec.load(tmp_path)
 
 
+def test_settings_that_the_export_does_not_have_are_told(shop: Shop, tmp_path: Path) -> None:
+    settings = tmp_path / "shop.yaml"
+    raw = shop.config.model_dump(mode="json")
+    raw["serving"]["top_k"] = 7
+    settings.write_text(yaml.safe_dump(raw))
+    with pytest.warns(
+        UserWarning, match="serving.top_k: exported with 5, configured is 7: not in effect until"
+    ):
+        assert len(m2trec.load(settings).recommend(["sku-3"]).item_ids) == 5
+
+
 def test_raw_items_are_not_encoded_by_an_export_that_came_since(shop: Shop, tmp_path: Path) -> None:
     repository = Path(shutil.copytree(shop.repository, tmp_path / "triton"))
     recommender = m2trec.load(repository)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import Run, RunFolder
+from m2trec_merlin.runs.run import changed_since_export
 from tests.runs.folders import configure, do
 
 
@@ -93,6 +94,16 @@ def test_a_model_trained_since_the_export_is_not_in_effect(done: Path) -> None:
     assert run.not_in_effect() == [
         f"{run.triton} was made before {run.model} changed: not in effect until `m2trec export`"
     ]
+
+
+def test_a_folder_alone_tells_what_changed_since_the_export(done: Path) -> None:
+    run, folder = Run(configure(done)), RunFolder.at(done)
+    assert changed_since_export(folder) == []
+    do(run, "train", "again")
+    assert changed_since_export(folder) == run.not_in_effect()
+    assert changed_since_export(RunFolder.at(run.triton)) == [], "an export alone is what it is"
+    (run.model / "manifest.json").write_text("{")
+    assert changed_since_export(folder) == [], "its files are all that a server reads"
 
 
 def test_an_export_without_its_manifest_is_served_as_it_is(done: Path) -> None:
