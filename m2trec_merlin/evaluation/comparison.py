@@ -17,13 +17,15 @@ from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.protocol import Entry, describe_protocol, empty_cut_offs
 from m2trec_merlin.evaluation.ranking import evaluate, identify_prefixes, scored_prefixes, why_none
 from m2trec_merlin.evaluation.results import write_results
-from m2trec_merlin.manifests import is_current, write_manifest
+from m2trec_merlin.manifests import is_current, require_manifest, write_manifest
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs.definitions import STEPS
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
 
 AnyScorer = ItemScorer | CategoryScorer
+#: Key in the manifest for why baselines are left out, by name.
+LEFT_OUT = "left_out"
 
 
 def compare(
@@ -71,10 +73,14 @@ def compare(
     everything = {**inputs, **STEPS["evaluate"].settings(config), "split": split}
     if not force and is_current(output, everything):
         progress.say(f"{output} is up to date")
+        for name, why in require_manifest(output, "evaluate").get(LEFT_OUT, {}).items():
+            progress.say(f"{name} was left out ({why}): `m2trec evaluate --force` tries again")
         return read_measurements(output)
     with atomic_directory(output) as folder:
         ours = scorers()
-        everyone = _with_baselines(ours, config, catalogue, known, progress)
+        everyone, left_out = _with_baselines(ours, config, catalogue, known)
+        for name, why in left_out.items():
+            progress.say(f"{name} is left out: {why}")
         outcomes = _score(everyone, sessions, catalogue, config, progress)
         for text in empty_cut_offs(config, catalogue):
             progress.say(f"{text} (evaluation.ks)")
@@ -87,21 +93,23 @@ def compare(
             SCORED: identify_prefixes(scored, catalogue),
             PROTOCOL: protocol,
             OURS: [each.name for each in ours],
+            **({LEFT_OUT: left_out} if left_out else {}),
         }
         write_manifest(folder, "evaluate", everything, **facts)
     return measurements
 
 
 def _with_baselines(
-    ours: Sequence[AnyScorer], config: Config, catalogue: Catalogue, known: Known, progress: Progress
-) -> list[AnyScorer]:
-    everyone, told = list(ours), known.as_training_counts(catalogue)
+    ours: Sequence[AnyScorer], config: Config, catalogue: Catalogue, known: Known
+) -> tuple[list[AnyScorer], dict[str, str]]:
+    """Return all scorers, and why each baseline that cannot be had is left out."""
+    everyone, left_out, told = list(ours), dict[str, str](), known.as_training_counts(catalogue)
     for name in config.evaluation.baselines:
         try:
             everyone.append(build_baseline(name, told, known.sessions))
         except (DataError, MissingDependencyError) as error:
             # A baseline must not fail an evaluation after hours of training.
-            progress.say(f"{name} is left out: {'; '.join(error.problems)}")
+            left_out[name] = "; ".join(error.problems)
     if attributes := config.model.predicted_attributes:
         everyone.append(FrequentCategories(told, attributes))
         if ours and isinstance(ours[0], ItemScorer):
@@ -111,7 +119,7 @@ def _with_baselines(
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ConfigError(f"scorers need different names; {repeated} occur more than once")
-    return everyone
+    return everyone, left_out
 
 
 def _score(

@@ -220,6 +220,9 @@ def test_a_baseline_that_cannot_be_had_is_left_out_and_told(
         "session kNN",
     }
     assert "content_knn is left out: no title" in run.told.lines
+    run()
+    again = "content_knn was left out (no title): `m2trec evaluate --force` tries again"
+    assert run.told.lines[-1] == again, "what has been mended since is no secret of the first run"
 
 
 def test_two_scorers_of_one_name_are_refused(run: Run) -> None:
