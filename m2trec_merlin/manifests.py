@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -81,7 +81,7 @@ def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
     return _read_manifest(directory / MANIFEST, verb)
 
 
-def require_unaltered(directory: Path, verb: str, parts: str) -> None:
+def require_unaltered(directory: Path, verb: str, parts: str, only: Collection[str] = ()) -> None:
     """Check that the result of an earlier step is as the step wrote it; files for people do not count.
 
     Args:
@@ -89,12 +89,17 @@ def require_unaltered(directory: Path, verb: str, parts: str) -> None:
         verb: the verb that wrote it.
         parts: name pattern of the files of a table. A reader of a table takes all files with this suffix in
             its folder, so a file that the step did not write is an error; "" for results without tables.
+        only: names of the files that are read; none: all.
 
     Raises:
         ArtifactError: a file is missing, altered, or was added to the folder of a table; names the first one
             and the verb to run.
     """
-    for what in _alterations(directory, require_manifest(directory, verb), parts):
+    manifest = require_manifest(directory, verb)
+    if only:
+        read = {name: digest for name, digest in manifest["sha256"].items() if name in only}
+        manifest = {**manifest, "sha256": read}
+    for what in _alterations(directory, manifest, parts):
         raise ArtifactError(f"{what}: run `m2trec {verb} --force` to make it anew")
 
 

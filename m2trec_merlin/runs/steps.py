@@ -89,13 +89,16 @@ class Step:
         self.require_unaltered()
         return self.manifest()
 
-    def require_unaltered(self) -> None:
+    def require_unaltered(self, *only: str) -> None:
         """Check that the files of the folder are those that the step wrote.
+
+        Args:
+            only: names of the files that are read; none: all.
 
         Raises:
             ArtifactError: a file is missing or altered; the message names it, and what to run.
         """
-        require_unaltered(self.folder, self.verb, PARTS)
+        require_unaltered(self.folder, self.verb, PARTS, only)
 
     def problem(self) -> str | None:
         """Return why the folder is not what this configuration would make of the earlier results, or None.

@@ -159,6 +159,8 @@ def write_repository(
         export_items(model, predict)
     if not item_format.unchangeable:
         if run.items.is_file():
+            if (data := run.step("data")).found() is not None:
+                data.require_unaltered(run.items.name)
             write_items_as_given(run.items, item_format, predict)
         else:
             progress.say(

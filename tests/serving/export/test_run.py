@@ -13,7 +13,7 @@ from m2trec_merlin.artifacts import MANIFEST, fingerprint
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.manifests import require_manifest
+from m2trec_merlin.manifests import require_manifest, write_manifest
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.export import run as exporting
 from m2trec_merlin.serving.export.item_columns import item_columns
@@ -61,6 +61,17 @@ def test_a_workflow_that_was_damaged_is_not_exported(shop: Shop, tmp_path: Path,
         path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ArtifactError, match=rf"workflow\.json {damage}: run `m2trec preprocess --force`"):
         export(shop_config(work), force=True)
+
+
+def test_raw_values_that_were_altered_are_not_exported(shop: Shop, tmp_path: Path) -> None:
+    """They are what a later update of an item's price is joined with, and no longer what the model read."""
+    work = shutil.copytree(shop.config.directory, tmp_path / "work")
+    run = Run(shop_config(work))
+    write_manifest(run.data, "data", {})
+    items = pd.read_parquet(run.items)
+    items.assign(price=items["price"] * 2).to_parquet(run.items, index=False)
+    with pytest.raises(ArtifactError, match=r"items\.parquet is altered: run `m2trec data --force`"):
+        export(run.config, force=True)
 
 
 def test_the_manifest_says_what_the_repository_was_made_of(shop: Shop) -> None:
