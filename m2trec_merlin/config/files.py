@@ -21,8 +21,12 @@ _HINTS = {
 }
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path, extended_by: Path | None = None) -> dict[str, Any]:
     """Return the settings of a file, unchecked.
+
+    Args:
+        path: the file.
+        extended_by: the file that names it, if it is not the user.
 
     Raises:
         ConfigError: the file cannot be read, or holds no mapping.
@@ -34,6 +38,8 @@ def read_settings(path: Path) -> dict[str, Any]:
         # Some editors begin a file with a byte order mark, which TOML does not allow.
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
+        if extended_by is not None:
+            raise ConfigError(f"{extended_by}: extends: {path}: no such file") from None
         raise ConfigError(
             f"{path}: no such configuration file: name yours with -c; the ones that ship are in configs/ of "
             "the repository, and `m2trec init` writes one for your tables"

@@ -111,14 +111,14 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
 
 
 def _read_with_parents(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    raw = read_settings(path)
+    raw = read_settings(path, extended_by=seen[-1] if seen else None)
     if path.resolve() in seen:
         raise ConfigError(f"{path}: `extends` goes round in a circle")
     _anchor_paths(raw, path.parent)
     parent = raw.pop("extends", None)
     if parent is None:
         return raw
-    if not isinstance(parent, str):
+    if not isinstance(parent, str) or not parent:
         raise ConfigError(f"{path}: extends: expected the name of one file, found {parent!r}")
     try:
         above = path.parent / Path(parent).expanduser()
