@@ -93,9 +93,11 @@ def parse_setting(text: str) -> Any:
         return parse_yaml(text, "the value")
     plain = text.strip() or text
     loader = _Yaml12("")
-    return loader.construct_object(
-        yaml.ScalarNode(loader.resolve(yaml.ScalarNode, plain, (True, False)), plain)
-    )
+    node = yaml.ScalarNode(loader.resolve(yaml.ScalarNode, plain, (True, False)), plain)
+    try:
+        return loader.construct_object(node)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
 
 
 def describe_value(value: Any) -> str:
@@ -126,9 +128,19 @@ class _Yaml12(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Refuse a value that is not of its tag, at which PyYAML fails in the ways of Python."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            what = f"{describe_value(node.value)} cannot be read as {node.tag.rpartition(':')[2]}"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse duplicate keys, of which PyYAML silently keeps only the last."""
         seen = set()
+        if not isinstance(node, yaml.MappingNode):
+            return super().construct_mapping(node, deep)  # which says what is wrong
         for key, _ in node.value:
             # Keys may repeat those of a merge (<<), but not each other.
             if isinstance(key, yaml.ScalarNode) and key.value in seen:

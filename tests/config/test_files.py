@@ -62,6 +62,10 @@ def test_yaml_is_read_by_version_1_2(text: str, value: Any) -> None:
         ("a:\n\u00a0\u00a0b: 1\n  c: 2\n", "line 3(.|\n)*which are no spaces"),
         ("a: !!python/object:os.system 1", "could not determine a constructor"),
         ("? [a]\n: 1", "unhashable key"),
+        ("a: !!bool two", "'two' cannot be read as bool(.|\n)*line 1, column 4"),
+        ("a: !!timestamp soon", "'soon' cannot be read as timestamp(.|\n)*line 1, column 4"),
+        ("a: !!int two", "'two' cannot be read as int(.|\n)*line 1, column 4"),
+        ("a: !!set [b]", "expected a mapping node, but found sequence(.|\n)*line 1, column 4"),
         ("a: *nowhere", "undefined alias"),
         ("a: \x07", "special characters are not allowed"),
         ("[" * 10_000, "nested too deeply"),
@@ -194,7 +198,8 @@ def test_home_is_where_paths_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_settings_of_a_command_line_are_yaml() -> None:
     settings = parse_overrides(["training.epochs=3", "model.inputs=[title]", "name=a=b"])
     assert settings == {"training.epochs": 3, "model.inputs": ["title"], "name": "a=b"}
-    for setting, message in {"training.epochs": "expected KEY=VALUE", "name=[": "cannot be parsed"}.items():
+    wrong = {"training.epochs": "expected KEY=VALUE", "name=[": "cannot be parsed"}
+    for setting, message in {**wrong, f"seed={'9' * 5000}": "cannot be read as float"}.items():
         with pytest.raises(ConfigError, match=message):
             parse_overrides([setting])
     with pytest.raises(
