@@ -2,8 +2,8 @@
 
 A checkpoint is a folder `step-NNNNNNNN` with `tensors.safetensors` (weights, optimiser state, state of the
 random number generators) and `state.json`, which holds a digest of the former. It is renamed into place when
-it is complete. Each training (a model on certain data) has its own folder of checkpoints, so that none
-removes another's.
+it is complete. The weights of the best epoch so far lie beside it, with a digest in `state.json`, too. Each
+training (a model on certain data) has its own folder of checkpoints, so that none removes another's.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ _KEEP = 2
 #: Name of a checkpoint's folder, by step; the pattern that finds the folders; and names of the files in one.
 _STEP, _STEPS = "step-{:08d}", "step-*"
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
-#: Key in _STATE of the digest of _TENSORS.
-_DIGEST = "sha256"
+#: Keys in _STATE of the digests of _TENSORS and of the weights of the best epoch.
+_DIGEST, _BEST_DIGEST = "sha256", "best_sha256"
+#: Names of best weights, by epoch, and the pattern that finds them.
+_BEST, _BESTS = "best-{:04d}.safetensors", "best-*.safetensors"
 
 
 @dataclass
@@ -67,6 +69,8 @@ def save_checkpoint(
 ) -> Path:
     """Write a checkpoint and remove old ones; all processes of a training have to call it.
 
+    The weights of the best epoch so far must be there, see `best_weights`.
+
     Args:
         folder: folder of this training's checkpoints.
         model: the model, whose weights are saved.
@@ -85,10 +89,20 @@ def save_checkpoint(
         save_file(tensors | random, temporary / _TENSORS)
         digest = sha256(temporary / _TENSORS)
         content = {"inputs": inputs, _DIGEST: digest, "progress": asdict(state)}
+        if state.best_epoch:
+            content[_BEST_DIGEST] = sha256(best_weights(folder, state.best_epoch))
         (temporary / _STATE).write_text(json.dumps(content, indent=2), encoding="utf-8")
     for old in sorted(folder.glob(_STEPS))[:-_KEEP]:
         shutil.rmtree(old, ignore_errors=True)
+    # Training may also resume from the checkpoint before the newest.
+    for path in set(folder.glob(_BESTS)) - {best_weights(folder, epoch) for epoch in _best_epochs(folder)}:
+        path.unlink()
     return target
+
+
+def best_weights(folder: Path, epoch: int) -> Path:
+    """Return the path of the weights of an epoch that was the best so far, in the folder of a training."""
+    return folder / _BEST.format(epoch)
 
 
 def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
@@ -118,25 +132,39 @@ def find_checkpoint(folder: Path, inputs: str, progress: Progress = SILENT) -> P
     for path in sorted(folder.glob(_STEPS), reverse=True):
         try:
             content = read_json(path / _STATE, "train")
-            is_whole = content.get(_DIGEST) == sha256(path / _TENSORS)
+            broken = None if content.get(_DIGEST) == sha256(path / _TENSORS) else path
         except (ArtifactError, OSError):
-            is_whole = False
-        if not is_whole:
-            damaged.append(path)
-        elif content.get("inputs") == inputs:
-            if damaged:
-                named = ", ".join(map(str, damaged))
-                progress.say(f"{named} cannot be read: going on from {path.name}, before it")
-            return path
+            broken = path
+        if broken is None and content.get("inputs") != inputs:
+            continue
+        if broken := broken or _broken_best(folder, content):
+            damaged.append(broken)
+            continue
+        if damaged:
+            progress.say(f"{_named(damaged)} cannot be read: going on from {path.name}, before it")
+        return path
     if damaged:
         raise ArtifactError(
-            f"{', '.join(map(str, damaged))} cannot be read, and there is no other checkpoint to go on from: "
+            f"{_named(damaged)} cannot be read, and there is no other checkpoint to go on from: "
             "run `m2trec train --restart`"
         )
     return None
 
 
-def best_epochs(folder: Path) -> set[int]:
+def _broken_best(folder: Path, content: dict[str, Any]) -> Path | None:
+    """Return the best weights that a checkpoint needs if they are missing or altered."""
+    epoch = int(content["progress"]["best_epoch"])
+    path = best_weights(folder, epoch)
+    # Checkpoints of earlier versions hold no digest of them.
+    is_whole = not epoch or (path.is_file() and content.get(_BEST_DIGEST) in (None, sha256(path)))
+    return None if is_whole else path
+
+
+def _named(paths: list[Path]) -> str:
+    return ", ".join(map(str, dict.fromkeys(paths)))
+
+
+def _best_epochs(folder: Path) -> set[int]:
     """Return the best epochs according to the checkpoints in a folder; 0 for one without any."""
     found = set()
     for path in folder.glob(_STEPS):

@@ -34,7 +34,7 @@ from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.captured_steps import CapturedSteps, TrainStep
 from m2trec_merlin.training.checkpoint import (
     TrainingState,
-    best_epochs,
+    best_weights,
     find_checkpoint,
     load_checkpoint,
     save_checkpoint,
@@ -45,8 +45,6 @@ from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_g
 from m2trec_merlin.training.processes import ALONE, Processes
 from m2trec_merlin.training.schedule import learning_rate
 
-#: Files of best weights, named by epoch: a resumed training finds those that its checkpoint refers to.
-_BEST, _BESTS = "best-{:04d}.safetensors", "best-*.safetensors"
 #: Number of steps after which their losses are read, by type of device; on others after each step.
 _LOSSES_AT_ONCE = {"cuda": 20}
 
@@ -156,7 +154,7 @@ class Trainer:
             self._save(optimizer, state)
         if state.best_epoch:
             self.processes.wait()
-            self.model.load_state_dict(load_file(self._best(state.best_epoch)))
+            self.model.load_state_dict(load_file(best_weights(self.folder, state.best_epoch)))
         return state
 
     @property
@@ -180,14 +178,6 @@ class Trainer:
 
     def _save(self, optimizer: Optimizers, state: TrainingState) -> None:
         save_checkpoint(self.folder, self.model, optimizer, state, self.inputs, self.processes)
-        if self.processes.is_first:
-            # Training may also resume from the checkpoint before the newest.
-            wanted = {self._best(epoch) for epoch in best_epochs(self.folder)}
-            for path in set(self.folder.glob(_BESTS)) - wanted:
-                path.unlink()
-
-    def _best(self, epoch: int) -> Path:
-        return self.folder / _BEST.format(epoch)
 
     def _train_epoch(self, do: TrainStep, optimizer: Optimizers, state: TrainingState) -> None:
         self.model.train()
@@ -261,7 +251,7 @@ class Trainer:
             if not best or _rank_of(record) > _rank_of(best):
                 state.best_epoch, state.best_value = state.epoch, record["HIT@20"]
                 if self.processes.is_first:
-                    save_weights(self.model, self._best(state.best_epoch))
+                    save_weights(self.model, best_weights(self.folder, state.best_epoch))
         self.monitor.epoch(state)
 
     def _measure(self) -> list[float]:

@@ -260,6 +260,21 @@ class TestTrainer:
         with pytest.raises(ArtifactError, match=r"step-.* cannot be read, .*run `m2trec train --restart`"):
             find_checkpoint(tmp_path / "checkpoints", "same")
 
+    @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"x" + path.read_bytes())])
+    def test_best_weights_that_are_gone_or_altered_are_not_taken_for_the_best(
+        self, tmp_path: Path, damage: Callable[[Path], object]
+    ) -> None:
+        folder = tmp_path / "checkpoints"
+        tested, _, _ = trainer(tmp_path, tiny_config(), Recorder())
+        tested.train(seed=1)
+        assert find_checkpoint(folder, "same") is not None
+        for path in folder.glob("best-*"):
+            damage(path)
+        with pytest.raises(
+            ArtifactError, match=r"best-\d+\.safetensors cannot be read, .*run `m2trec train --restart`"
+        ):
+            find_checkpoint(folder, "same")
+
     def test_checkpoints_are_no_pickles_and_only_the_last_ones_stay(self, tmp_path: Path) -> None:
         config = tiny_config(training={"checkpoint_steps": 2})
         tested, _, _ = trainer(tmp_path, config, Recorder())
