@@ -283,14 +283,6 @@ def test_files_extend_each_other_and_settings_override_them(tmp_path: Path) -> N
     assert config.training.learning_rate == 0.5
 
 
-@pytest.mark.parametrize(
-    ("name", "message"), [("base.yml", r"/base\.yml: no such file$"), ("", "name of one")]
-)
-def test_the_file_that_extends_a_missing_one_is_named(tmp_path: Path, name: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=rf"child\.yaml: extends: .*{message}"):
-        load_config(write(tmp_path / "child.yaml", {"extends": name}))
-
-
 def test_extending_in_a_circle_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", {"extends": "b.yaml"})
     write(tmp_path / "b.yaml", {"extends": "a.yaml"})

@@ -250,6 +250,15 @@ def test_a_text_is_written_so_that_either_yaml_reads_a_text(text: str) -> None:
         assert parse_yaml(written, "it") == value == yaml.safe_load(written)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"), [("base.yml", r"/base\.yml: no such file$"), ("", "name of one")]
+)
+def test_the_file_that_extends_a_missing_one_is_named(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "child.yaml").write_text(f"extends: '{name}'\n")
+    with pytest.raises(ConfigError, match=rf"child\.yaml: extends: .*{message}"):
+        load_config(tmp_path / "child.yaml")
+
+
 def test_a_section_of_another_kind_takes_the_place_of_the_one_it_extends(tmp_path: Path) -> None:
     """What the first kind was told means nothing to the second."""
     shares = "kind: time, test_share: 0.2, valid_share: 0.2"
