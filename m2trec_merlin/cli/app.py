@@ -29,6 +29,8 @@ from m2trec_merlin.version import __version__
 
 #: Exit code of a verb that was stopped by Ctrl-C.
 STOPPED = 130
+#: Options with which a command begins its work anew, whatever an earlier call left behind.
+_ANEW = ("--force", "--restart")
 
 app = typer.Typer(
     name="m2trec",
@@ -324,5 +326,11 @@ def main() -> None:
         # Typer silently turns a KeyboardInterrupt into a SystemExit.
         code = STOPPED if isinstance(end, KeyboardInterrupt) else end.code
         if code == STOPPED:
-            errors.print("Stopped. Run the same command again to go on.")
+            anew = next((option for option in _ANEW if option in sys.argv), None)
+            same = (
+                f"The same command begins anew, as {anew} says."
+                if anew
+                else "Run the same command again to go on."
+            )
+            errors.print(f"Stopped. {same}")
         raise SystemExit(code) from None

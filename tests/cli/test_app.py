@@ -220,9 +220,22 @@ def test_settings_and_variants_from_the_command_line(shop: Path) -> None:
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(130)])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "Run the same command again to go on."),
+        (["--restart"], "The same command begins anew, as --restart says."),
+    ],
+)
 def test_a_verb_that_is_stopped_says_how_to_go_on(
-    raised: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    raised: BaseException,
+    arguments: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr("sys.argv", ["m2trec", "train", *arguments])
+
     def stopped() -> None:
         raise raised
 
@@ -230,4 +243,4 @@ def test_a_verb_that_is_stopped_says_how_to_go_on(
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 130
-    assert "Run the same command again to go on." in capsys.readouterr().err
+    assert f"Stopped. {told}" in capsys.readouterr().err
