@@ -19,7 +19,7 @@ from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.kept import KeptVersions
-from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
+from m2trec_merlin.serving.catalogue.tables import read_changes, read_ids, read_items
 from m2trec_merlin.serving.catalogue.versions import CatalogueVersions
 from m2trec_merlin.shares import counted
 
@@ -82,7 +82,7 @@ class CatalogueVerbs:
             DataError: the table is not valid, or the catalogue lacks some of its items.
             ArtifactError: as for `add`.
         """
-        given = read_items(table, self.versions.format, may_lack_attributes=True)
+        given = read_changes(table, self.versions.format)
         self._tell(given.notices)
 
         def change(rules: ChangingCatalogue, changes: Changes) -> Changes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.attributes import Attribute, parse_attribute
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.columns import as_category
 from m2trec_merlin.contract.catalogue import Availability, AvailabilityChange
@@ -48,68 +48,117 @@ class GivenItems:
     notices: list[str]
 
 
-def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = False) -> GivenItems:
-    """Read a table of items.
+def read_items(path: Path, written: ItemFormat) -> GivenItems:
+    """Read a table of items that describes them whole.
 
     Args:
         path: a Parquet or CSV file, or a folder of them.
         written: format of the table.
-        may_lack_attributes: whether columns that describe items may be missing, all of them if the table has
-            columns about availability.
 
     Raises:
         DataError: anything in the table is wrong; lists all problems.
     """
-    attributes = [parse_attribute(**settings) for settings in written.attributes]
-    table = _open(path, written)
-    columns = _Columns.of(table.columns(), written)
-    raw = table.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
-    items = columns.named(raw, written.whole_ids)
-    log = ProblemLog(Origin(str(path), {ITEM_ID: columns.ids}, table.locate, lambda: columns.available))
-    # Where items have no other columns, an id alone describes an item.
-    describes = columns.describe_items or not (may_lack_attributes and columns.about)
-    title_column = written.title_column
-    if may_lack_attributes and columns.describe_items:
-        attributes = [each for each in attributes if each.source_column in items]
-        title_column = title_column if title_column in items else None
-    if may_lack_attributes and not columns.describe_items and not columns.about:
+    table = _ItemTable.read(path, written)
+    return table.given(_attributes(written), written.title_column)
+
+
+def read_changes(path: Path, written: ItemFormat) -> GivenItems:
+    """Read a table that may lack columns that describe items, or all of them if it tells of availability.
+
+    Args:
+        path: a Parquet or CSV file, or a folder of them.
+        written: format of the table.
+
+    Raises:
+        DataError: anything in the table is wrong; lists all problems.
+    """
+    table = _ItemTable.read(path, written)
+    columns, there = table.columns, table.items.columns
+    if columns.describe_items:
+        attributes = [each for each in _attributes(written) if each.source_column in there]
+        return table.given(attributes, written.title_column if written.title_column in there else None)
+    if not columns.about:
         known = ", ".join(dict.fromkeys([*columns.described, *_ABOUT]))
-        there = ", ".join(columns.available)
-        log.add(f"holds no column that an update could take: those are {known}; there are {there}")
-        check_item_ids(items, log)
-    elif describes:
-        check_items(items, log, attributes, title_column)
-    else:
-        check_item_ids(items, log)
-    availability = _availability(items, columns.about, log)
-    if problems := log.messages():
-        raise DataError(str(path), problems)
-    ids = [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
-    said = [f"not read: {', '.join(columns.left)}"] if columns.left else []
-    if columns.taken:
-        named = f"{', '.join(columns.taken)} of this table"
-        said.append(
-            f"{named} describes items, as in the run's own, and says nothing of when they are available"
+        available = ", ".join(columns.available)
+        table.log.add(f"holds no column that an update could take: those are {known}; there are {available}")
+    return table.given(None, None)
+
+
+def _attributes(written: ItemFormat) -> list[Attribute]:
+    return [parse_attribute(**settings) for settings in written.attributes]
+
+
+@dataclass(frozen=True)
+class _ItemTable:
+    """An item table as it was read, before its checks.
+
+    Attributes:
+        path: where it lies.
+        file: the file, or files.
+        columns: its columns by their meaning.
+        items: its used columns, with ids in `item_id`.
+        log: receives what is wrong.
+    """
+
+    path: Path
+    file: TableFile
+    columns: _Columns
+    items: pd.DataFrame
+    log: ProblemLog
+
+    @classmethod
+    def read(cls, path: Path, written: ItemFormat) -> _ItemTable:
+        file = _open(path, written)
+        columns = _Columns.of(file.columns(), written)
+        raw = file.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
+        origin = Origin(str(path), {ITEM_ID: columns.ids}, file.locate, lambda: columns.available)
+        return cls(path, file, columns, columns.named(raw, written.whole_ids), ProblemLog(origin))
+
+    def given(self, attributes: Sequence[Attribute] | None, title_column: str | None) -> GivenItems:
+        """Check the table and return its contents.
+
+        Args:
+            attributes: the attributes that it describes; None if it does not describe items.
+            title_column: the column of titles that it has to have.
+
+        Raises:
+            DataError: anything in the table is wrong.
+        """
+        if attributes is None:
+            check_item_ids(self.items, self.log)
+        else:
+            check_items(self.items, self.log, attributes, title_column)
+        availability = _availability(self.items, self.columns.about, self.log)
+        if problems := self.log.messages():
+            raise DataError(str(self.path), problems)
+        ids = [str(item_id) for item_id in normalise_ids(self.items[ITEM_ID])]
+        rows: dict[str, Raw] = {}
+        if attributes is not None:
+            canonical = canonical_items(self.items.drop(columns=self.columns.about), attributes, title_column)
+            rows = dict(zip(ids, as_raw(canonical.drop(columns=ITEM_ID)), strict=True))
+        return GivenItems(
+            ids,
+            rows,
+            dict(zip(ids, availability, strict=False)),
+            [
+                *self.file.notices(),
+                *(f"{self.path}: {each}" for each in self._notices(rows)),
+                *doubts_of_items(self.items, ids, attributes or (), self.log.origin),
+            ],
         )
-    rows: dict[str, Raw] = {}
-    if describes:
-        canonical = canonical_items(items.drop(columns=columns.about), attributes, title_column)
-        rows = dict(zip(ids, as_raw(canonical.drop(columns=ITEM_ID)), strict=True))
-        bare = [item_id for item_id, raw in rows.items() if is_bare(raw)]
-        if staying := [name for name in columns.described if name not in {*columns.available, columns.ids}]:
-            said.append(f"gives no {', '.join(staying)}, which {'stays' if len(staying) == 1 else 'stay'} so")
-        elif bare:
-            said.append(f"nothing describes {name_some(bare)}: all of their attributes count as missing")
-    return GivenItems(
-        ids,
-        rows,
-        dict(zip(ids, availability, strict=False)),
-        [
-            *table.notices(),
-            *(f"{path}: {each}" for each in said),
-            *doubts_of_items(items, ids, attributes if describes else (), log.origin),
-        ],
-    )
+
+    def _notices(self, rows: dict[str, Raw]) -> Iterator[str]:
+        if self.columns.left:
+            yield f"not read: {', '.join(self.columns.left)}"
+        if self.columns.taken:
+            named = f"{', '.join(self.columns.taken)} of this table"
+            yield f"{named} describes items, as in the run's own, and says nothing of when they are available"
+        if not rows:
+            return
+        if staying := self.columns.staying:
+            yield f"gives no {', '.join(staying)}, which {'stays' if len(staying) == 1 else 'stay'} so"
+        elif bare := [item_id for item_id, raw in rows.items() if is_bare(raw)]:
+            yield f"nothing describes {name_some(bare)}: all of their attributes count as missing"
 
 
 def _open(path: Path, written: ItemFormat) -> TableFile:
@@ -155,6 +204,11 @@ class _Columns:
         """Columns that are not used, except row numbers, which pandas writes by default."""
         unread = (name for name in self.available if name not in self.read)
         return [name for name in unread if not name.startswith(_ROW_NUMBERS)]
+
+    @property
+    def staying(self) -> list[str]:
+        """Columns that describe items and that the table lacks."""
+        return [name for name in self.described if name not in {*self.available, self.ids}]
 
     @property
     def describe_items(self) -> bool:

@@ -17,7 +17,7 @@ from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
-from m2trec_merlin.serving.catalogue.tables import UNTIL, read_ids, read_items
+from m2trec_merlin.serving.catalogue.tables import UNTIL, read_changes, read_ids, read_items
 
 ATTRIBUTE_OF_IDS = {"name": "code", "kind": "text", "column": "sku"}
 FORMAT = ItemFormat("sku", ({"name": "title", "kind": "text"},), None, "title", {})
@@ -53,7 +53,7 @@ def test_an_attribute_may_read_the_column_of_ids(tmp_path: Path) -> None:
     given = read_items(table, written)
     assert given.ids == ["A-1"] and json.loads(given.items["A-1"]) == {"title": "red", "sku": "A-1"}
     table.write_text("sku,hidden\nA-1,yes\n")
-    assert read_items(table, written, may_lack_attributes=True).availability["A-1"] == {"hidden": True}
+    assert read_changes(table, written).availability["A-1"] == {"hidden": True}
 
 
 def test_items_may_have_names_and_nothing_else(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_items_may_have_names_and_nothing_else(tmp_path: Path) -> None:
     assert given.items.keys() == {"oat milk"} and json.loads(given.items["oat milk"]) == {"title": "oat milk"}
     table.write_text("title,hidden\noat milk,yes\n")
     assert read_items(table, by_name).items.keys() == {"oat milk"}
-    hidden = read_items(table, by_name, may_lack_attributes=True)
+    hidden = read_changes(table, by_name)
     assert not hidden.items and hidden.availability == {"oat milk": {"hidden": True}}
 
 
@@ -71,20 +71,20 @@ def test_a_column_of_the_run_that_is_called_hidden_hides_nothing_and_that_is_tol
     own = {"name": "locked", "kind": "categorical", "column": "hidden"}
     table, written = tmp_path / "items.csv", replace(FORMAT, attributes=(*FORMAT.attributes, own))
     table.write_text("sku,hidden,available_until\nA,1,2030-01-01\n")
-    given = read_items(table, written, may_lack_attributes=True)
+    given = read_changes(table, written)
     assert json.loads(given.items["A"]) == {"hidden": "1"} and given.availability["A"].keys() == {UNTIL}
     told = "hidden of this table describes items, as in the run's own, and says nothing of when"
     assert any(told in notice for notice in given.notices)
     table.write_text("sku\nA\n")
     with pytest.raises(DataError, match="those are title, hidden, available_from, available_until; there"):
-        read_items(table, written, may_lack_attributes=True)
+        read_changes(table, written)
 
 
 def test_whether_an_item_is_hidden_has_one_spelling(tmp_path: Path) -> None:
     """Programs that write whole numbers with gaps write 1.0, in CSV as in Parquet."""
     table, said = tmp_path / "items.csv", {"A": "1.0", "B": "", "C": "0.0", "D": " TRUE ", "E": "No"}
     table.write_text("sku,hidden\n" + "".join(f"{item},{text}\n" for item, text in said.items()))
-    found = read_items(table, FORMAT, may_lack_attributes=True).availability
+    found = read_changes(table, FORMAT).availability
     hidden = {item: each.get("hidden") for item, each in found.items()}
     assert hidden == {"A": True, "B": None, "C": False, "D": True, "E": False}
 
@@ -202,12 +202,12 @@ def test_an_update_may_have_some_columns_and_says_which_stay(tmp_path: Path) -> 
     table = tmp_path / "items.csv"
     table.write_text("sku,price\nA-1,3\nA-2,\n")
     written = replace(FORMAT, attributes=(*FORMAT.attributes, {"name": "price", "kind": "numeric"}))
-    given = read_items(table, written, may_lack_attributes=True)
+    given = read_changes(table, written)
     assert [json.loads(raw) for raw in given.items.values()] == [{"price": 3.0}, {"price": None}]
     assert given.notices == [f"{table}: gives no title, which stays so"]
     table.write_text("sku,price\nA-1,cheap\n")
     with pytest.raises(DataError, match="column 'price': is not a finite number"):
-        read_items(table, written, may_lack_attributes=True)
+        read_changes(table, written)
     with pytest.raises(DataError) as found:
         read_items(table, written)
     assert len(found.value.problems) == 2 and "no column 'title'" in str(found.value), "of an added item"
@@ -217,7 +217,7 @@ def test_an_update_with_no_known_column_is_told_which_are_wanted(tmp_path: Path)
     table = tmp_path / "items.csv"
     table.write_text("sku,prize\nA-1,3\n")
     with pytest.raises(DataError) as found:
-        read_items(table, FORMAT, may_lack_attributes=True)
+        read_changes(table, FORMAT)
     (problem,) = found.value.problems
     assert "holds no column that an update could take: those are title, hidden, available_from" in problem
     assert problem.endswith("there are sku, prize")
