@@ -55,7 +55,7 @@ class SplitInteractions:
         shortest: the fewest events of a session.
     """
 
-    def __init__(self, read_chunks: ReadChunks, config: SplitConfig, shortest: int = 2) -> None:
+    def __init__(self, read_chunks: ReadChunks, config: SplitConfig, shortest: int) -> None:
         self._read_chunks = read_chunks
         self._divide = SPLITTERS[type(config)](config, read_chunks, shortest)
 

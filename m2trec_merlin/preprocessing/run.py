@@ -107,7 +107,7 @@ def preprocess_sessions(config: Config, dask: str | None = None, progress: Progr
         started = time.monotonic()
         recover(target / SESSIONS)
         with atomic_directory(target / SESSIONS) as output, _at_hand(run, dask, progress) as workers:
-            sessions = _build_sessions(run, run.catalogue, output, workers)
+            sessions = _build_sessions(run, run.catalogue, output, workers, None)
         _finish(target, inputs, sessions, {"sessions": time.monotonic() - started})
     _summarise(target, progress)
     return target
@@ -132,7 +132,7 @@ def _build_catalogue(run: Run, output: Path, workers: Workers, start: Prepared |
 
 
 def _build_sessions(
-    run: Run, catalogue: Path, output: Path, workers: Workers, start: Prepared | None = None
+    run: Run, catalogue: Path, output: Path, workers: Workers, start: Prepared | None
 ) -> dict[str, Any]:
     from m2trec_merlin.preprocessing.sessions import build_sessions
 

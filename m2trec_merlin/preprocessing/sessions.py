@@ -29,7 +29,7 @@ from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.starting import Prepared, longest_training_session
 from m2trec_merlin.preprocessing.trained_before import leave_out_trained
-from m2trec_merlin.preprocessing.workers import ALONE, Workers
+from m2trec_merlin.preprocessing.workers import Workers
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.runs.folder import EVENTS_WORKFLOW, TRAINED_BEFORE
 from m2trec_merlin.sessions import IS_TARGET, Sessions, event_metadata
@@ -45,8 +45,8 @@ def build_sessions(
     data: Path,
     catalogue: Path,
     output: Path,
-    workers: Workers = ALONE,
-    start: Prepared | None = None,
+    workers: Workers,
+    start: Prepared | None,
 ) -> dict[str, Any]:
     """Write the sessions of each split, as rows of a finished catalogue.
 

@@ -76,7 +76,7 @@ def test_every_session_is_in_one_split_whatever_the_chunks(
     config: SplitConfig, items: list[list[int]], sizes: tuple[int, int]
 ) -> None:
     events = _sessions(items)
-    first, second = (SplitInteractions(_reader(events, size), config) for size in sizes)
+    first, second = (SplitInteractions(_reader(events, size), config, 2) for size in sizes)
     splits = _split_per_session(first)
     assert len(splits) == len(items) and splits.isin([TRAIN, VALID, TEST]).all()
     pd.testing.assert_series_equal(splits, _split_per_session(second))
@@ -90,7 +90,7 @@ def test_cold_items_are_never_in_training(
     config: SplitConfig, items: list[list[int]], share: float, seed: int
 ) -> None:
     events = _sessions(items)
-    before = SplitInteractions(_reader(events, 7), config)
+    before = SplitInteractions(_reader(events, 7), config, 2)
     cold = draw_cold_items(before, KNOWN, share, seed)
     seen = {
         item
@@ -110,7 +110,7 @@ def test_cold_items_are_never_in_training(
 def test_cold_items_do_not_depend_on_chunks_but_on_the_seed() -> None:
     events = _sessions([[n % N_ITEMS, (n + 5) % N_ITEMS] for n in range(30)])
     draws = [
-        draw_cold_items(SplitInteractions(_reader(events, size), SPLITS[0]), KNOWN, 0.3, seed).tolist()
+        draw_cold_items(SplitInteractions(_reader(events, size), SPLITS[0], 2), KNOWN, 0.3, seed).tolist()
         for size, seed in ((3, 1), (30, 1), (30, 2))
     ]
     assert draws[0] == draws[1] != draws[2]
@@ -133,7 +133,7 @@ def test_hash_split_is_the_same_everywhere_and_for_any_type_of_id() -> None:
 def test_modulus_by_hand() -> None:
     config = SplitByModulus(kind="modulus", modulus=3, test=[0], valid=[2])
     events = _sessions([[1, 2]] * 6)
-    assert _split_per_session(SplitInteractions(_reader(events, 2), config)).tolist() == [
+    assert _split_per_session(SplitInteractions(_reader(events, 2), config, 2)).tolist() == [
         TEST, TRAIN, VALID, TEST, TRAIN, VALID,
     ]  # fmt: skip
 
@@ -152,19 +152,19 @@ def test_sessions_of_one_instant_are_not_divided() -> None:
 
 def test_no_training_session_starts_after_a_test_session() -> None:
     latest_first = _sessions([[1, 2]] * 10).sort_values(["session_id", "position"], ascending=[False, True])
-    splits = _split_per_session(SplitInteractions(_reader(latest_first, 10), SPLITS[2]))
+    splits = _split_per_session(SplitInteractions(_reader(latest_first, 10), SPLITS[2], 2))
     assert splits.tolist() == [TRAIN] * 6 + [VALID] * 2 + [TEST] * 2
 
 
 def test_validation_is_the_last_share_of_training_unless_it_is_named() -> None:
     events = _sessions([[1, 2]] * 12)  # sessions 0, 4 and 8 are named test
     config = SplitByColumn(kind="column", valid_share_of_train=0.25)
-    splits = _split_per_session(SplitInteractions(_reader(events, 5), config))
+    splits = _split_per_session(SplitInteractions(_reader(events, 5), config, 2))
     assert splits[splits == TEST].index.tolist() == [0, 4, 8]
     assert splits[splits == VALID].index.tolist() == [10, 11]  # round(9 * 0.25) = 2
 
     events.loc[events["session_id"] == 1, "split"] = "valid"
-    splits = _split_per_session(SplitInteractions(_reader(events, 5), config))
+    splits = _split_per_session(SplitInteractions(_reader(events, 5), config, 2))
     assert splits[splits == VALID].index.tolist() == [1]
 
 
@@ -181,7 +181,7 @@ def _items_by_split(chunks: Iterator[tuple[pd.DataFrame, np.ndarray]]) -> dict[i
 
 def test_the_last_event_is_for_the_test_and_stands_behind_all_before_it() -> None:
     events = _sessions([[1, 2, 3, 4, 5], [6, 7, 8], [9, 9, 1, 2]])
-    found = _items_by_split(SplitInteractions(_reader(events, 2), LeaveOneOut(kind="leave_one_out")))
+    found = _items_by_split(SplitInteractions(_reader(events, 2), LeaveOneOut(kind="leave_one_out"), 2))
     assert found[TRAIN] == {0: [1, 2, 3], 1: [6, 7, 8], 2: [9, 9]}, "session 1 would leave a single event"
     assert found[VALID] == {0: [1, 2, 3, 4], 2: [9, 9, 1]}
     assert found[TEST] == {0: [1, 2, 3, 4, 5], 2: [9, 9, 1, 2]}

@@ -16,6 +16,7 @@ from m2trec_merlin.encoded import MISSING, OUT_OF_VOCABULARY
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.preprocessing.sessions import build_sessions
+from m2trec_merlin.preprocessing.workers import ALONE
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
 from tests.attributes.test_kinds import EXAMPLES, KINDS
@@ -96,7 +97,7 @@ def test_attributes_that_come_or_go_ask_for_preprocessing_again(run: Run) -> Non
 
 def test_a_run_without_them_writes_what_it_always_wrote(tmp_path: Path) -> None:
     config = make_config(tmp_path)
-    facts = build_sessions(config, write_data(tmp_path), _catalogue(tmp_path), tmp_path / "out")
+    facts = build_sessions(config, write_data(tmp_path), _catalogue(tmp_path), tmp_path / "out", ALONE, None)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["test", "train", "valid"]
     counts = {"sessions", "events", "unknown_items_dropped"}
     assert facts["valid"].keys() == counts
@@ -128,7 +129,7 @@ def test_every_kind_of_attribute_is_one_of_events_too(tmp_path: Path, kind: str)
         frame = pd.read_parquet(part)
         frame["x"] = pd.Series(values, dtype=object)[frame["position"]].to_numpy()
         frame.to_parquet(part, index=False)
-    build_sessions(config, data, _catalogue(tmp_path), tmp_path / "out")
+    build_sessions(config, data, _catalogue(tmp_path), tmp_path / "out", ALONE, None)
     valid, train = (Sessions.load(tmp_path / "out" / split) for split in ("valid", "train"))
     every, last = valid.attributes["x"], train.attributes["x"]
     assert every.is_whole and len(every) == 4 and every.field.layout is attribute.layout

@@ -13,6 +13,7 @@ from nvtabular.ops import Groupby, JoinExternal, ListSlice
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.frames.pandas_frames import PandasFrames, _is_in_order, list_column, number_runs
 from m2trec_merlin.preprocessing.sessions import build_sessions
+from m2trec_merlin.preprocessing.workers import ALONE
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.workflows.sessions import (
     GroupSessions,
@@ -39,7 +40,7 @@ def as_lists(directory) -> list[list[int]]:
 
 
 def test_events_become_rows_in_the_order_of_positions_and_files(tmp_path, write, configure, catalogue):
-    facts = build_sessions(configure(tmp_path), write(tmp_path), catalogue, tmp_path / "out")
+    facts = build_sessions(configure(tmp_path), write(tmp_path), catalogue, tmp_path / "out", ALONE, None)
     # Training keeps the last two events of a session, validation and test keep all.
     assert as_lists(tmp_path / "out" / "train") == [[1, 2], [3, 1]]
     assert as_lists(tmp_path / "out" / "valid") == [[1, 4]]
@@ -53,7 +54,7 @@ def test_events_become_rows_in_the_order_of_positions_and_files(tmp_path, write,
 def test_a_part_of_interactions_is_a_part_of_sessions(tmp_path, write, configure, catalogue):
     sessions = {split: {i: [10, 11] for i in range(5)} for split in ("train", "valid", "test")}
     data = write(tmp_path, sessions=sessions, sessions_per_part=2)
-    build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out")
+    build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out", ALONE, None)
     sizes = [pq.read_table(p).num_rows for p in sorted((tmp_path / "out" / "train").iterdir())]
     assert sizes == [2, 2, 1]
     schema = pq.read_schema(tmp_path / "out" / "train" / "part-00000.parquet")
@@ -66,7 +67,7 @@ def test_unknown_items_are_dropped_and_counted(tmp_path, write, configure, catal
     known = {"s": [10, 11]}
     test = {"c": [99, 10, 99, 13], "d": [12, 98]}
     data = write(tmp_path, sessions={"train": known, "valid": known, "test": test}, sessions_per_part=2)
-    facts = build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out")
+    facts = build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out", ALONE, None)
     # Session d is left with one event, which has no next item.
     assert as_lists(tmp_path / "out" / "test") == [[2, 4]]
     assert facts["test"] == {"sessions": 1, "events": 2, "unknown_items_dropped": 3}
@@ -75,7 +76,7 @@ def test_unknown_items_are_dropped_and_counted(tmp_path, write, configure, catal
 def test_a_part_without_any_known_item_is_refused(tmp_path, write, configure, catalogue):
     data = write(tmp_path, sessions={"train": {"s": [98, 99]}})
     with pytest.raises(DataError, match=r"part-00000\.parquet.*\n.*holds no item of the catalogue"):
-        build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out")
+        build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out", ALONE, None)
 
 
 def test_short_sessions_are_filtered(tmp_path, write, configure, catalogue):
@@ -84,7 +85,7 @@ def test_short_sessions_are_filtered(tmp_path, write, configure, catalogue):
         tmp_path, sessions={"train": sessions, "valid": sessions, "test": sessions}, sessions_per_part=2
     )
     config = configure(tmp_path, min_session_length=3, max_session_length=3)
-    facts = build_sessions(config, data, catalogue, tmp_path / "out")
+    facts = build_sessions(config, data, catalogue, tmp_path / "out", ALONE, None)
     assert as_lists(tmp_path / "out" / "train") == [[2, 1, 3]]
     assert facts["valid"]["sessions"] == 1
 
@@ -93,7 +94,12 @@ def test_a_part_may_lose_all_its_sessions(tmp_path, write, configure, catalogue)
     sessions = {split: {"s": [10, 11]} for split in ("train", "valid", "test")}
     data = write(tmp_path, sessions=sessions)
     build_sessions(
-        configure(tmp_path, min_session_length=3, max_session_length=3), data, catalogue, tmp_path / "out"
+        configure(tmp_path, min_session_length=3, max_session_length=3),
+        data,
+        catalogue,
+        tmp_path / "out",
+        ALONE,
+        None,
     )
     assert as_lists(tmp_path / "out" / "train") == []
 
@@ -214,7 +220,7 @@ def test_ids_may_be_strings(tmp_path, write, configure):
     pd.DataFrame({"item_id": ["p", "q", "r"]}).to_parquet(catalogue / "items.parquet")
     sessions = {"v": ["q", "p", "unknown"], "u": ["r", "r"]}
     data = write(tmp_path, sessions=dict.fromkeys(("train", "valid", "test"), sessions), sessions_per_part=2)
-    facts = build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out")
+    facts = build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out", ALONE, None)
     assert as_lists(tmp_path / "out" / "train") == [[2, 1], [3, 3]]
     numbers = {"sessions": 2, "events": 4, "unknown_items_dropped": 1}
     assert facts["train"] == {**numbers, "max_session_length": 2, "cut_events": 0}
