@@ -58,6 +58,19 @@ def number_by_first_mention(codes: Array, xp: Any = np) -> Array:
     return rank[codes]
 
 
+def refine(groups: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Divide groups of entries by a code, so that entries of a new group have both in common.
+
+    Args:
+        groups: a number from 0 on for each entry, int64 [n].
+        codes: likewise, int64 [n].
+
+    Returns:
+        The new groups, numbered from 0 on without gaps, int64 [n].
+    """
+    return np.unique(groups * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+
+
 def is_in_order(major: Array, minor: Array) -> bool:
     """Tell whether entries are already sorted by `major`, then by `minor`."""
     later = major[1:] > major[:-1]

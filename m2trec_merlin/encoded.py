@@ -178,6 +178,15 @@ class EncodedColumn:
         """Number of values of each item, int64 [n]."""
         return np.ones(len(self), np.int64) if self.offsets is None else np.diff(self.offsets)
 
+    @property
+    def codes(self) -> np.ndarray:
+        """A number from 0 on for each item, the same for items whose values are the same bits, int64 [n]."""
+        starts = np.arange(len(self.values) + 1) if self.offsets is None else self.offsets
+        width = self.values[:1].nbytes if len(self.values) else 0
+        buffers = [None, pa.py_buffer(starts * width), pa.py_buffer(np.ascontiguousarray(self.values))]
+        of_bytes = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
+        return of_bytes.dictionary_encode().indices.to_numpy().astype(np.int64)
+
     def of(self, item: int) -> np.ndarray:
         """Return the values of one item: a list of ids, or an array of one value or vector."""
         start, stop = (item, item + 1) if self.offsets is None else self.offsets[item : item + 2]

@@ -93,3 +93,10 @@ def test_texts_are_cut_to_so_many_pieces(xp, texts, longest):
             left -= wanted[-1]
     assert kept.tolist() == wanted
     assert per_text.tolist() == [min(longest, sum(sizes)) for sizes in texts]
+
+
+def test_entries_of_a_refined_group_have_both_numbers_in_common() -> None:
+    groups, codes = np.array([0, 1, 0, 1, 0]), np.array([2, 2, 0, 2, 2])
+    found = arrays.refine(groups, codes)
+    assert found.tolist() == [1, 2, 0, 2, 1]
+    assert not len(arrays.refine(groups[:0], codes[:0]))

@@ -93,3 +93,15 @@ def test_the_row_of_no_item_says_nothing():
 def test_an_empty_list_is_refused():
     with pytest.raises(ValueError, match="attribute 'title' has an empty list"):
         EncodedColumn.from_arrow(FIELDS[0], pa.array([[1], []], FIELDS[0].arrow_type))
+
+
+def test_items_have_equal_codes_where_all_their_values_are_equal() -> None:
+    encoded = items()
+    for name, column in encoded.items():
+        codes = column.take(np.array([2, 0, 1, 2, 0])).codes
+        assert codes.tolist() == [0, 1, 2, 0, 1], name
+        assert not len(EncodedColumn.empty(column.field).codes)
+    titles = EncodedColumn.from_arrow(
+        FIELDS[0], pa.array([[3, 4], [3], [4, 3], [3, 4]], FIELDS[0].arrow_type)
+    )
+    assert titles.codes.tolist() == [0, 1, 2, 0]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from m2trec_merlin.arrays import refine
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.encoded import Layout
+from m2trec_merlin.encoded import NO_ITEM, Layout
 from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import MixedView, ViewScores, Weight
@@ -81,12 +82,11 @@ def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:
     Vectors are ignored, since vectors of the same text may differ in their last digits. Without any other
     attribute, no two rows are equal.
     """
-    first: dict[tuple[bytes, ...], int] = {}
     columns = [c for c in catalogue.attributes.values() if c.field.layout is not Layout.VECTORS]
     if not columns:
         return np.arange(catalogue.n_rows)
-    same = np.zeros(catalogue.n_rows, np.int64)
-    for row in range(1, catalogue.n_rows):
-        key = tuple(column.of(row).tobytes() for column in columns)
-        same[row] = first.setdefault(key, row)
-    return same
+    groups = (np.arange(catalogue.n_rows) != NO_ITEM).astype(np.int64)
+    for column in columns:
+        groups = refine(groups, column.codes)
+    _, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    return first[group_of]

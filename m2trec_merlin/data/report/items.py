@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.arrays import number_by_first_mention, refine
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.profiles import Profile
 from m2trec_merlin.column_names import ITEM_ID
@@ -111,7 +112,9 @@ def describe_items(
             )
         )
         any_known |= known
-        group = pd.factorize(group * (len(counts) + 1) + codes)[0].astype(np.int64)
+        group = refine(group, codes)
+    # Of groups of one size, those whose first item is earlier are shown.
+    group = number_by_first_mention(group)
     sizes = np.bincount(group)
     largest = [
         _describe_group(np.flatnonzero(group == g), items, attributes, title_column, training_events)
