@@ -11,7 +11,7 @@ from nvtabular import Workflow
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.operators import load_operators
 from m2trec_merlin.encoded import Field
-from m2trec_merlin.preprocessing.starting import start_from
+from m2trec_merlin.preprocessing.continuing import start_from
 from m2trec_merlin.runs.folder import EVENTS_WORKFLOW
 from m2trec_merlin.workflows.storage import save_workflow
 

@@ -30,12 +30,12 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import IdIndex
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_display, write_vocabularies
+from m2trec_merlin.preprocessing.continuing import EarlierRun, longest_training_session, start_from
 from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.listed import newly_listed
 from m2trec_merlin.preprocessing.parts import Events, count_events, find_parts
 from m2trec_merlin.preprocessing.recent import count_recent
-from m2trec_merlin.preprocessing.starting import Prepared, longest_training_session, start_from
 from m2trec_merlin.preprocessing.workers import ALONE, Workers
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.readers import Origin
@@ -50,7 +50,7 @@ def build_catalogue(
     data: Path,
     output: Path,
     workers: Workers = ALONE,
-    start: Prepared | None = None,
+    start: EarlierRun | None = None,
 ) -> None:
     """Fit the items workflow and write `catalogue/` and `items_workflow/`.
 

@@ -14,9 +14,9 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.data.session_length import CUT_EVENTS, LONGEST_SESSION
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import is_current, require_manifest, write_manifest
+from m2trec_merlin.preprocessing.continuing import EarlierRun
 from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES
 from m2trec_merlin.preprocessing.places import require_place
-from m2trec_merlin.preprocessing.starting import Prepared
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS, TRAINED_BEFORE
@@ -59,7 +59,7 @@ def preprocess(
     """
     run = Run(config)
     require_place(dask)
-    start = None if earlier is None else Prepared.of(earlier, run, FORMAT)
+    start = None if earlier is None else EarlierRun.of(earlier, run, FORMAT)
     with _at_work(run) as inputs:
         if start is not None:
             inputs = {**inputs, START: start.identity}
@@ -85,7 +85,7 @@ def preprocess_items(config: Config, dask: str | None = None, progress: Progress
     require_place(dask)
     with _at_work(run) as inputs, atomic_directory(run.preprocessed) as output:
         with _at_hand(run, dask, progress) as workers:
-            _build_catalogue(run, output, workers)
+            _build_catalogue(run, output, workers, None)
         write_manifest(output, "items", _half(inputs))
     return run.preprocessed
 
@@ -125,14 +125,14 @@ def _half(inputs: dict[str, Any]) -> dict[str, Any]:
     return {"items only": inputs}
 
 
-def _build_catalogue(run: Run, output: Path, workers: Workers, start: Prepared | None = None) -> None:
+def _build_catalogue(run: Run, output: Path, workers: Workers, start: EarlierRun | None) -> None:
     from m2trec_merlin.preprocessing.items import build_catalogue
 
     build_catalogue(run.config, run.data, output, workers, start)
 
 
 def _build_sessions(
-    run: Run, catalogue: Path, output: Path, workers: Workers, start: Prepared | None
+    run: Run, catalogue: Path, output: Path, workers: Workers, start: EarlierRun | None
 ) -> dict[str, Any]:
     from m2trec_merlin.preprocessing.sessions import build_sessions
 

@@ -23,11 +23,11 @@ from m2trec_merlin.data.session_length import CUT_EVENTS, LONGEST_SESSION
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
+from m2trec_merlin.preprocessing.continuing import EarlierRun, longest_training_session
 from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES, save_events, start_events
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
-from m2trec_merlin.preprocessing.starting import Prepared, longest_training_session
 from m2trec_merlin.preprocessing.trained_before import leave_out_trained
 from m2trec_merlin.preprocessing.workers import Workers
 from m2trec_merlin.readers.canonical import SPLITS
@@ -46,7 +46,7 @@ def build_sessions(
     catalogue: Path,
     output: Path,
     workers: Workers,
-    start: Prepared | None,
+    start: EarlierRun | None,
 ) -> dict[str, Any]:
     """Write the sessions of each split, as rows of a finished catalogue.
 

@@ -23,7 +23,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import id_hashes
-from m2trec_merlin.preprocessing.starting import Prepared
+from m2trec_merlin.preprocessing.continuing import EarlierRun
 from m2trec_merlin.runs import RunFolder
 from m2trec_merlin.runs.folder import PARTS, TRAINED_BEFORE
 from m2trec_merlin.sessions import (
@@ -51,7 +51,7 @@ def trained_sessions(run: RunFolder, row_of: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate(hashes))
 
 
-def leave_out_trained(folder: Path, catalogue: Path, start: Prepared, is_nested: bool) -> dict[str, int]:
+def leave_out_trained(folder: Path, catalogue: Path, start: EarlierRun, is_nested: bool) -> dict[str, int]:
     """Mark held-out events that were trained on before as no targets, and keep them in `trained_before/`.
 
     Args:

@@ -20,7 +20,7 @@ from m2trec_merlin.workflows.storage import SETTINGS, learning_operators
 
 
 @dataclass(frozen=True)
-class Prepared:
+class EarlierRun:
     """The results of an earlier run's preprocessing that another run continues from.
 
     Attributes:
@@ -34,7 +34,7 @@ class Prepared:
     identity: Any
 
     @classmethod
-    def of(cls, earlier: Run, run: Run, made_by: int) -> Prepared:
+    def of(cls, earlier: Run, run: Run, made_by: int) -> EarlierRun:
         """Return the results of an earlier run that a run can continue from.
 
         Args:
@@ -83,7 +83,7 @@ def _held_out_ends(run: Run) -> int | None:
     return run.config.data.min_session_length if run.config.data.split.is_nested else None
 
 
-def longest_training_session(config: Config, data: Path, start: Prepared | None) -> int:
+def longest_training_session(config: Config, data: Path, start: EarlierRun | None) -> int:
     """Return how many events of a training session are kept: as before, or as in `longest_session`.
 
     Args:
