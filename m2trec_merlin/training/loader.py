@@ -91,7 +91,9 @@ class SessionLoader:
             for k in range(n_chunks)
         ]
         self.batch_size = batch_size
-        self.events_a_batch = batch_size * count_events(files) // count_sessions(files)
+        # A process never has more sessions than its share.
+        together = min(batch_size, self.n_sessions // processes.count)
+        self.events_a_batch = together * count_events(files) // count_sessions(files)
         self.seed = seed
         self.processes = processes
         self._kept: _Chunk | None = None

@@ -84,7 +84,7 @@ def test_how_many_events_a_batch_holds_is_known_before_it_is_read(tmp_path: Path
     assert tested.events_a_batch == 8 * len(sessions.rows) // 41
     for file in (tmp_path / "train").iterdir():
         file.unlink()
-    assert loader(tmp_path / "other", Sessions.from_lists([[1, 2], [3, 4, 5, 6]])).events_a_batch == 24
+    assert loader(tmp_path / "other", Sessions.from_lists([[1, 2], [3, 4, 5, 6]])).events_a_batch == 6
 
 
 def test_no_process_is_left_without_a_session(tmp_path: Path) -> None:
