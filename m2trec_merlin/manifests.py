@@ -116,7 +116,7 @@ def _alterations(directory: Path, manifest: dict[str, Any], parts: str) -> Itera
             yield f"{path} was added"
         elif not path.is_file():
             yield f"{path} is missing"
-        elif _digest_of(path, path.stat().st_size, path.stat().st_mtime_ns) != written[name]:
+        elif digest_of(path) != written[name]:
             yield f"{path} is altered"
 
 
@@ -125,9 +125,13 @@ def _read_by_others(manifest: dict[str, Any]) -> dict[str, str]:
     return {name: digest for name, digest in manifest["sha256"].items() if Path(name).suffix not in _PAGES}
 
 
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, computed again only if its size or time of change differs."""
+    return _digest_of(path, path.stat().st_size, path.stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=10_000)
 def _digest_of(path: Path, size: int, changed: int) -> str:
-    """Return the SHA-256 of a file, computed again only if its size or time of change differs."""
     return sha256(path)
 
 

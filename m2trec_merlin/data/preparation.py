@@ -77,7 +77,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
         return target
     # A folder that cannot be written fails here, before hours of reading.
     with atomic_directory(target) as folder:
-        places = step.find_places()
+        places = {name: table.recorded() for name, table in step.find_tables().items()}
         progress.say(f"reading and checking {source.name}")
         data = validate(source, config)
         progress.say(

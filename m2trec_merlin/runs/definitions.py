@@ -14,6 +14,7 @@ from m2trec_merlin.artifacts import fingerprint
 from m2trec_merlin.config import Config
 from m2trec_merlin.runs import settings
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE, RunFolder
+from m2trec_merlin.runs.places import Table, tables_of
 from m2trec_merlin.runs.settings import Settings
 
 #: The steps that write a folder, in order.
@@ -21,9 +22,6 @@ Verb = Literal["data", "preprocess", "train", "tune", "evaluate", "export"]
 
 #: The content of a manifest that `write_manifest` wrote.
 Manifest = dict[str, Any]
-#: Of tables by the setting that names them: path and bytes.
-Places = dict[str, list[Any]]
-
 #: Names in manifests of the mixture that a result was made with, of the format of a result, and of the places
 #: of the tables that it was made from.
 CHOSEN, FORMAT, PLACES = "chosen", "format", "places"
@@ -60,7 +58,7 @@ class StepDefinition:
         left_out: settings that the manifest omits at their defaults, so that results older than the settings
             stay current.
         identity: function from a manifest to a value that identifies the result in manifests of later steps.
-        places: function that returns where the tables are that the result is made from; see `places_of_data`.
+        tables: function that returns the tables that the result is made from; see `tables_of`.
         format: version of the meaning of a result that only people read; raised when earlier results are no
             longer comparable.
     """
@@ -75,7 +73,7 @@ class StepDefinition:
     facts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     identity: Callable[[Manifest], Any] = _files
-    places: Callable[[Config], Places] = lambda config: {}
+    tables: Callable[[Config], dict[str, Table]] = lambda config: {}
     format: int | None = None
 
     def earlier(self) -> tuple[str, ...]:
@@ -105,7 +103,7 @@ STEPS: dict[Verb, StepDefinition] = {
         facts=("source", "report", "version"),
         left_out=("event_attributes",),
         identity=_tables,
-        places=settings.places_of_data,
+        tables=tables_of,
     ),
     "preprocess": StepDefinition(
         folder=lambda run: run.preprocessed,

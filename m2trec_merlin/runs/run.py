@@ -95,8 +95,8 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tabl
         verbs[CHOSEN] = "tune"
     before = {name: step_of(run, earlier, config, names_tables) for name, earlier in verbs.items()}
     wanted = {} if config is None else definition.settings(config)
-    find_places = dict if config is None or not names_tables else partial(definition.places, config)
-    return Step(verb, definition.folder(run), wanted, before, find_places)
+    find_tables = dict if config is None or not names_tables else partial(definition.tables, config)
+    return Step(verb, definition.folder(run), wanted, before, find_tables)
 
 
 def changed_since_export(run: RunFolder) -> list[str]:

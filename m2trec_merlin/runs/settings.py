@@ -6,7 +6,6 @@ for the first step that it matters to, and for later steps that read it themselv
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
@@ -49,25 +48,6 @@ def _files(config: Config) -> Settings:
     """Return the names of the source's files, without their folders, which do not change the data."""
     paths = config.data.model_dump(mode="json", include=set(PATHS), exclude_none=True)
     return {name: Path(path).absolute().name for name, path in paths.items()}
-
-
-def places_of_data(config: Config) -> dict[str, list[Any]]:
-    """Return where the tables are, as seen from the folder of the run, and their bytes; those that are there.
-
-    A run is moved with its tables or without, and tables grow. What lies elsewhere *and* has another size is
-    another table, such as that of the next day.
-    """
-    paths = {name: getattr(config.data, name, None) for name in dict.fromkeys(PATHS)}
-    return {
-        name: [os.path.relpath(path.resolve(), config.directory.resolve()), _bytes_of(path)]
-        for name, path in paths.items()
-        if path is not None and path.exists()
-    }
-
-
-def _bytes_of(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _of_events(attributes: Any) -> Settings:

@@ -11,9 +11,10 @@ from typing import Any
 from m2trec_merlin.artifacts import MANIFEST, writing
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import is_current, require_manifest, require_unaltered
-from m2trec_merlin.runs.definitions import FORMAT, PLACES, STEPS, Manifest, Places, StepDefinition, Verb
+from m2trec_merlin.runs.definitions import FORMAT, PLACES, STEPS, Manifest, StepDefinition, Verb
 from m2trec_merlin.runs.folder import PARTS
 from m2trec_merlin.runs.locks import lock
+from m2trec_merlin.runs.places import Table
 from m2trec_merlin.runs.settings import Settings, differences
 
 
@@ -26,15 +27,15 @@ class Step:
         folder: the folder that the step writes, with a manifest.
         settings: the settings that its result depends on, by their names in the manifest.
         before: the steps whose results it reads, by their names in the manifest.
-        find_places: function that returns the places and sizes of the tables that it reads, if they exist.
-            It looks at every file of a folder.
+        find_tables: function that returns the tables that it reads, by the settings that name them, if they
+            exist.
     """
 
     verb: Verb
     folder: Path
     settings: Settings
     before: Mapping[str, Step]
-    find_places: Callable[[], Places] = dict
+    find_tables: Callable[[], dict[str, Table]] = dict
 
     @property
     def definition(self) -> StepDefinition:
@@ -118,10 +119,9 @@ class Step:
             return f"{self.folder} was made with other settings ({', '.join(changes)}): {remedy}"
         if problem := self.older_than():
             return problem
-        found = self.find_places() if manifest.get(PLACES) else {}
-        for name, (place, size) in manifest.get(PLACES, {}).items():
-            now, size_now = found.get(name, (place, size))
-            if now != place and size_now != size:
+        tables = self.find_tables()
+        for name, recorded in manifest.get(PLACES, {}).items():
+            if name in tables and tables[name].is_other_than(*recorded):
                 return f"{self.folder} was made from another file than data.{name} names now: {remedy}"
         return None
 
