@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.modules_of_packages import packages_by_module
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,6 +24,8 @@ OWN = {"m2trec_merlin", "workflows", "triton_models"}
 ELSEWHERE = {"triton_python_backend_utils", "cudf", "pylibcudf", "cupy", "rmm", "mpi4py"}
 #: Parts of declared packages that these hand out: errors of pydantic, channels of tritonclient.
 HANDED_OUT = {"pydantic_core", "grpc"}
+#: In the standard library from Python 3.11 on, and asked for there alone.
+LATER = {"tomllib"}
 
 
 def imported() -> Iterator[tuple[str, Path]]:
@@ -49,11 +52,11 @@ def declared() -> set[str]:
 
 
 def test_every_import_is_of_a_declared_dependency() -> None:
-    asked_for, brought_by = declared(), packages_distributions()
+    asked_for, brought_by = declared(), packages_by_module()
     missing = {
         f"{name} in {path.relative_to(ROOT)}"
         for name, path in imported()
-        if name not in {*sys.stdlib_module_names, *OWN, *ELSEWHERE, *HANDED_OUT}
+        if name not in {*sys.stdlib_module_names, *OWN, *ELSEWHERE, *HANDED_OUT, *LATER}
         and not asked_for & {canonicalize_name(each) for each in brought_by.get(name, [name])}
     }
     assert missing == set()

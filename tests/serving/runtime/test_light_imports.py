@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.serving.export.licences import packages_of
 from m2trec_merlin.serving.export.run import export
+from tests.modules_of_packages import packages_by_module
 from tests.worlds.shop import Shop, build_shop, raw_items
 
 HEAVY = {"torch", "pandas", "nvtabular", "merlin", "transformers4rec", "dask", "pydantic", "tritonclient"}
@@ -112,7 +113,7 @@ def test_the_card_names_the_packages_that_answering_imports(
     config = config.model_copy(update={"serving": serving})
     loaded = modules_of(ANSWER, str(version_folder(export(config), PREDICT)))
     own = {Requirement(each).name.lower() for each in requires("m2trec-merlin") or ()}
-    of_modules = packages_distributions()
+    of_modules = packages_by_module()
     imported = {each.lower() for module in loaded for each in of_modules.get(module, ())} & own
     named = {each.lower() for each in packages_of(config, "exact")}
     # Python's environments import setuptools at their start.

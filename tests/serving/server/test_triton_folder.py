@@ -59,7 +59,9 @@ for name in {names}:
     found = [line for line in found if line.startswith("/")]
     for name, file in zip(names, found, strict=True):
         assert Path(file).samefile(str(importlib.import_module(name).__file__)), name
-    assert all(Path(file).is_relative_to(target) for file in found)
+    # Python 3.10 follows the links to its standard library.
+    reached = found if sys.version_info >= (3, 11) else found[:-1]
+    assert all(Path(file).is_relative_to(target) for file in reached)
     assert Path(found[0]).is_relative_to(target / "python" / "lib"), "whatever else is called so"
 
 
