@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -52,20 +52,28 @@ def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: 
     atomic_write(directory / MANIFEST, json.dumps(manifest, indent=2, default=str))
 
 
-def is_current(directory: Path, inputs: dict[str, Any], parts: str = "") -> bool:
-    """Tell whether `directory` was completed from exactly these inputs and has not been altered since.
+def is_current(
+    directory: Path,
+    inputs: dict[str, Any],
+    parts: str = "",
+    compared: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> bool:
+    """Tell whether `directory` was completed from these inputs and has not been altered since.
 
     Args:
         directory: the folder of the result.
         inputs: the inputs, as for `write_manifest`.
         parts: see `require_unaltered`.
+        compared: function that returns what counts of recorded inputs, if earlier versions recorded more.
     """
     path = directory / MANIFEST
     try:
         manifest = _read_manifest(path, "") if path.is_file() else None
     except ArtifactError:
         return False
-    if manifest is None or manifest["inputs"] != fingerprint(inputs):
+    if manifest is None:
+        return False
+    if fingerprint(inputs) not in (manifest["inputs"], fingerprint(compared(manifest["settings"]))):
         return False
     return next(_alterations(directory, manifest, parts), None) is None
 

@@ -70,8 +70,9 @@ def compare(
     """
     for _, text in remarks:
         progress.say(f"{split} sessions: {text}")
-    everything = {**inputs, **STEPS["evaluate"].settings(config), "split": split}
-    if not force and is_current(output, everything):
+    definition = STEPS["evaluate"]
+    everything = {**inputs, **definition.settings_of(config), "split": split}
+    if not force and is_current(output, everything, compared=definition.compared):
         progress.say(f"{output} is up to date")
         for name, why in require_manifest(output, "evaluate").get(LEFT_OUT, {}).items():
             progress.say(f"{name} was left out ({why}): `m2trec evaluate --force` tries again")

@@ -226,8 +226,8 @@ def _settings(run: ListedRun, verb: Verb) -> dict[str, Any] | None:
     if verb not in run.manifests:
         return None
     left_out = {*STEPS[verb].earlier(), *STEPS[verb].facts, FORMAT}
-    settings = run.manifests[verb]["settings"].items()
-    return {name: _by_name(value) for name, value in settings if name not in left_out}
+    settings = STEPS[verb].compared(run.manifests[verb]["settings"])
+    return {name: _by_name(value) for name, value in settings.items() if name not in left_out}
 
 
 def _by_name(settings: Any) -> Any:

@@ -15,7 +15,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.runs import settings
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE, RunFolder
 from m2trec_merlin.runs.places import Table, tables_of
-from m2trec_merlin.runs.settings import Settings
+from m2trec_merlin.runs.settings import Settings, without_costs
 
 #: The steps that write a folder, in order.
 Verb = Literal["data", "preprocess", "train", "tune", "evaluate", "export"]
@@ -47,8 +47,8 @@ class StepDefinition:
 
     Attributes:
         folder: function that returns the path that the step writes in a run.
-        settings: function that returns the settings that the result depends on, by their names in the
-            manifest.
+        settings: function that returns the settings that the result is made with, by their names in the
+            manifest; see `settings_of`.
         before: the steps whose results it reads, by their names in its manifest.
         reads_choice: whether it also reads the mixture that `tune` chose, if mixtures are tuned.
         of_the_model: whether each variant of the model has its own result.
@@ -79,6 +79,14 @@ class StepDefinition:
     def earlier(self) -> tuple[str, ...]:
         """Return the names in the manifest of the results that this one was made from."""
         return (*self.before, CHOSEN) if self.reads_choice else tuple(self.before)
+
+    def settings_of(self, config: Config) -> Settings:
+        """Return the settings that the result depends on, by their names in the manifest."""
+        return self.compared(self.settings(config))
+
+    def compared(self, told: Settings) -> Settings:
+        """Return what counts of the settings in a manifest; earlier versions also recorded mere costs."""
+        return without_costs(told, self.full_name)
 
     def full_name(self, name: str) -> str:
         """Return the full name in the configuration file of a setting that the manifest calls `name`."""

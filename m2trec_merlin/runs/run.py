@@ -94,7 +94,7 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tabl
     if definition.reads_choice and config is not None and isinstance(config.serving.mixture, TunedMixture):
         verbs[CHOSEN] = "tune"
     before = {name: step_of(run, earlier, config, names_tables) for name, earlier in verbs.items()}
-    wanted = {} if config is None else definition.settings(config)
+    wanted = {} if config is None else definition.settings_of(config)
     find_tables = dict if config is None or not names_tables else partial(definition.tables, config)
     return Step(verb, definition.folder(run), wanted, before, find_tables)
 

@@ -6,7 +6,7 @@ for the first step that it matters to, and for later steps that read it themselv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,25 @@ from m2trec_merlin.readers import PATHS
 
 Settings = dict[str, Any]
 
-#: Settings that do not change the canonical tables: the size of chunks and the paths of files. Names of files
-#: are recorded separately, and their sizes and times in the state of the source.
-_NOT_IN_DATA = {"chunk_sessions", *PATHS}
-#: Settings that change only the speed of a training; and those for trainings that continue from an earlier
-#: run, which record them themselves.
-_NOT_IN_MODEL = {"device", "threads", "checkpoint_steps", "continued"}
+#: Full names of the settings that change only what a step costs: time, memory, disk. Its result is the same
+#: but for the rounding of sums, so nothing is made again because of them.
+ONLY_COST = frozenset(
+    {
+        "data.chunk_sessions",
+        "preprocessing.device",
+        "training.checkpoint_steps",
+        "training.device",
+        "training.logits_mib",
+        "training.threads",
+        "evaluation.block_prefixes",
+        "evaluation.device",
+    }
+)
+#: Paths of files do not change the canonical tables. Names of files are recorded separately, and their sizes
+#: and times in the state of the source.
+_NOT_IN_DATA = set(PATHS)
+#: Trainings that continue from an earlier run record these settings themselves.
+_NOT_IN_MODEL = {"continued"}
 
 
 def of_data(config: Config) -> Settings:
@@ -98,7 +111,7 @@ def _titles(config: Config) -> Settings:
 def of_evaluate(config: Config) -> Settings:
     """Return the settings that the measurements depend on."""
     return {
-        "evaluation": config.evaluation.model_dump(mode="json", exclude={"device"}),
+        "evaluation": config.evaluation.model_dump(mode="json"),
         "categories": config.model.predicted_attributes,
         "mixture": config.serving.mixture.model_dump(mode="json"),
         **({"new_item_boost": boost} if (boost := config.serving.new_item_boost) else {}),
@@ -125,13 +138,29 @@ def made_of(config: Config) -> Settings:
     """Return all settings that a model depends on, named as in the configuration file; attributes by name."""
     attributes = {attribute.name: attribute.model_dump(mode="json") for attribute in config.attributes}
     of_events = {attribute.name: attribute.model_dump(mode="json") for attribute in config.event_attributes}
-    return {
+    made = {
         "seed": config.seed,
         "data": {**_data_of(config, _NOT_IN_DATA), **_files(config)},
         "attributes": {"names": list(attributes), **attributes},
         **_of_events({"names": list(of_events), **of_events} if of_events else {}),
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json", exclude=_NOT_IN_MODEL),
+    }
+    return without_costs(made)
+
+
+def without_costs(settings: Settings, full_name: Callable[[str], str] = str, within: str = "") -> Settings:
+    """Return nested settings without those that change only what a step costs.
+
+    Args:
+        settings: settings by their names in a manifest, or in the configuration file.
+        full_name: function that returns the full name in the configuration file of a dotted name.
+        within: the dotted name of what holds them, with a dot behind it.
+    """
+    return {
+        name: without_costs(value, full_name, f"{within}{name}.") if isinstance(value, dict) else value
+        for name, value in settings.items()
+        if full_name(f"{within}{name}") not in ONLY_COST
     }
 
 

@@ -76,8 +76,8 @@ class Step:
         return {**earlier, **self.settings, **own, **facts}
 
     def is_current(self, inputs: dict[str, Any]) -> bool:
-        """Tell whether the folder was completed from exactly these inputs, and is unaltered."""
-        return is_current(self.folder, inputs, PARTS)
+        """Tell whether the folder was completed from these inputs, and is unaltered."""
+        return is_current(self.folder, inputs, PARTS, self.definition.compared)
 
     def require(self) -> Manifest:
         """Check that the folder was made for this configuration and is unaltered; return its manifest.
@@ -130,7 +130,7 @@ class Step:
 
         A setting that the manifest lacks because it is older than the setting counts as unchanged.
         """
-        told = (self.found() or {}).get("settings", {})
+        told = self.definition.compared((self.found() or {}).get("settings", {}))
         known = {name for name in self.settings if name in told}
         left_out = self.definition.left_out if told else ()
         known |= {name for name in left_out if name in told or name in self.settings}

@@ -189,6 +189,16 @@ def test_settings_that_differ(runs: Path) -> None:
     assert set(found) == {"attributes.title.dim", "training.epochs"}
 
 
+def test_costs_that_an_earlier_version_recorded_are_no_difference(runs: Path) -> None:
+    config = configure(runs / "b")
+    make(config)
+    run = Run(config)
+    inputs = run.step("train").inputs(**FACTS["train"])
+    then = {**inputs["training"], "logits_mib": 8}
+    write_manifest(run.model, "train", {**inputs, "training": then})
+    assert different_settings([find_run(runs / name) for name in "ab"]) == {}
+
+
 def test_a_step_that_only_one_run_has_done_is_no_difference(tmp_path: Path) -> None:
     """One is tuned, the other exported alone, by another seed; what both steps name is held side by side."""
     one, two = (

@@ -12,6 +12,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import VERBS, Run, Verb
+from m2trec_merlin.runs.settings import ONLY_COST
 from tests.runs.folders import FACTS, configure, do
 
 
@@ -20,19 +21,22 @@ def stale(config: Config) -> list[Verb]:
     return [verb for verb in VERBS if run.step(verb).problem()]
 
 
+def current(config: Config) -> list[Verb]:
+    """The steps that neither later ones nor their own verb would want made again."""
+    run = Run(config)
+    steps = [run.step(verb) for verb in VERBS if verb not in stale(config)]
+    return [step.verb for step in steps if step.is_current(step.inputs(**FACTS.get(step.verb, {})))]
+
+
 def test_what_was_just_made_is_current(done: Path) -> None:
-    run = Run(configure(done))
-    assert stale(run.config) == []
-    assert all(run.step(verb).is_current(run.step(verb).inputs(**FACTS.get(verb, {}))) for verb in VERBS)
+    assert current(configure(done)) == list(VERBS)
 
 
 def test_what_was_moved_or_has_another_clock_is_current(done: Path, tmp_path: Path) -> None:
     moved = done.rename(tmp_path.with_name("moved"))
     for path in moved.rglob("*"):
         os.utime(path, (2e9, 2e9))
-    run = Run(configure(moved))
-    assert stale(run.config) == []
-    assert all(run.step(verb).is_current(run.step(verb).inputs(**FACTS.get(verb, {}))) for verb in VERBS)
+    assert current(configure(moved)) == list(VERBS)
 
 
 ALL, OF_THE_MODEL = list(VERBS), ["train", "tune", "evaluate", "export"]
@@ -59,10 +63,6 @@ ALL, OF_THE_MODEL = list(VERBS), ["train", "tune", "evaluate", "export"]
         ("serving.mixture", {"kind": "tuned", "loss": 0.1}, ["tune", "evaluate", "export"]),
         ("serving.top_k", 5, ["export"]),
         ("serving.new_item_boost", 1.5, ["evaluate", "export"]),
-        ("data.chunk_sessions", 9, []),
-        ("training.device", "cpu", []),
-        ("training.threads", 1, []),
-        ("training.checkpoint_steps", 9, []),
         ("serving.grpc_port", 9001, []),
         ("serving.start_timeout", 9.0, []),
     ],
@@ -77,6 +77,42 @@ def test_a_changed_setting_makes_these_steps_stale(
             ArtifactError, match=rf"other settings \(.*{change.split('.')[0]}.*\): run `m2trec"
         ):
             Run(changed).step(expected[0]).require()
+
+
+#: Another value of each setting that changes only what a step costs.
+COSTS: dict[str, Any] = {
+    "data.chunk_sessions": 9,
+    "preprocessing.device": "cpu",
+    "training.checkpoint_steps": 9,
+    "training.device": "cpu",
+    "training.logits_mib": 9,
+    "training.threads": 1,
+    "evaluation.block_prefixes": 9,
+    "evaluation.device": "cpu",
+}
+
+
+@pytest.mark.parametrize("name", sorted(ONLY_COST))
+def test_what_a_step_costs_makes_nothing_stale(done: Path, name: str) -> None:
+    changed = configure(done, name, COSTS[name])
+    assert changed != configure(done)
+    assert current(changed) == list(VERBS)
+
+
+def test_costs_that_earlier_versions_recorded_do_not_count(done: Path) -> None:
+    run = Run(configure(done))
+    for verb, section, of_then in (
+        ("train", "training", {"logits_mib": None}),
+        ("evaluate", "evaluation", {"block_prefixes": 512}),
+    ):
+        step = run.step(verb)
+        inputs = step.inputs(**FACTS.get(verb, {}))
+        write_manifest(step.folder, verb, {**inputs, section: {**inputs[section], **of_then}})
+    do(run, "tune")
+    do(run, "export")
+    changed = configure(done, "evaluation.block_prefixes", 9)
+    assert current(changed) == list(VERBS)
+    assert current(configure(done, "training.epochs", 9)) == ["data", "preprocess"]
 
 
 @pytest.mark.parametrize(
