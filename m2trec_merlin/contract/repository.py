@@ -10,6 +10,7 @@ from m2trec_merlin.errors import ArtifactError
 FIRST_VERSION = "1"
 #: Folder beside it with the versions of the catalogue since the export.
 CATALOGUE = "catalogue"
+_IN_A_REPOSITORY = f"{ENSEMBLE}/config.pbtxt"
 
 
 def version_folder(repository: Path, model: str) -> Path:
@@ -17,19 +18,39 @@ def version_folder(repository: Path, model: str) -> Path:
     return repository / model / FIRST_VERSION
 
 
+def require_repository(path: Path) -> Path:
+    """Return the model repository that `m2trec export` writes to this path.
+
+    Raises:
+        ArtifactError: it has not run, or what lies there is no model repository.
+    """
+    if not path.exists():
+        raise ArtifactError(f"{path} is not there yet: run `m2trec export` first")
+    if not (path / _IN_A_REPOSITORY).is_file():
+        raise ArtifactError(f"{path} holds no Triton model '{ENSEMBLE}': run `m2trec export` first")
+    return path
+
+
 def find_repository(path: Path) -> Path:
     """Return `path` if it is a model repository, or else the one that it contains, as a run's folder does.
 
     Links are followed, so that the result stays the same when a link changes.
 
+    Args:
+        path: a path that somebody names; see `require_repository` for one where an export belongs.
+
     Raises:
-        ArtifactError: there is no model repository, or several.
+        ArtifactError: nothing is there, no model repository, or several.
     """
-    there = f"{ENSEMBLE}/config.pbtxt"
+    if not path.exists():
+        # Imported late: Triton's workers import this module, and need no readers.
+        from m2trec_merlin.readers.files.missing import explain_missing
+
+        raise ArtifactError(f"{explain_missing(path)}; `m2trec runs` lists the runs in a folder")
     # Folders that begin with a dot are still being written.
-    found = [path] if (path / there).is_file() else sorted(f.parents[1] for f in path.glob(f"[!.]*/{there}"))
-    if not found:
-        raise ArtifactError(f"{path} holds no Triton model '{ENSEMBLE}': run `m2trec export` first")
-    if len(found) > 1:
-        raise ArtifactError(f"{path} holds several exports ({', '.join(f.name for f in found)}): name one")
-    return found[0].resolve()
+    below = sorted(each.parents[1] for each in path.glob(f"[!.]*/{_IN_A_REPOSITORY}"))
+    if not below or (path / _IN_A_REPOSITORY).is_file():
+        return require_repository(path).resolve()
+    if len(below) > 1:
+        raise ArtifactError(f"{path} holds several exports ({', '.join(f.name for f in below)}): name one")
+    return below[0].resolve()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from m2trec_merlin.contract.names import ITEM_ATTRIBUTES, OPTIONS, PREDICT, PREPROCESS
-from m2trec_merlin.contract.repository import find_repository, version_folder
+from m2trec_merlin.contract.repository import find_repository, require_repository, version_folder
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM, join_items
 from m2trec_merlin.errors import M2TRecError, RefusedError, ServerError
@@ -69,7 +69,7 @@ def load(path: str | Path) -> LocalRecommender:
         run = Run(load_config(path))
         for line in run.not_in_effect():
             warnings.warn(line, stacklevel=2)
-        path = run.triton
+        path = require_repository(run.triton)
     return LocalRecommender(find_repository(path))
 
 

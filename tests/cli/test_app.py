@@ -62,6 +62,18 @@ def test_a_folder_that_holds_no_run_is_not_served(
     assert f"{shop.parent} holds no Triton model 'm2trec'" in message and "m2trec export" in message
 
 
+def test_a_run_that_is_not_there_cannot_be_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "current").symlink_to("yesterday")
+    for name, why in (("current", ": it is a link to yesterday, which is not there"), ("toady", "")):
+        for words in ([tmp_path / name], [tmp_path, "--beside", tmp_path / name]):
+            assert run(monkeypatch, "serve", *words) == 1
+            message = error_of(capsys)
+            assert f"{name}: no such file or folder{why}; `m2trec runs` lists" in message
+            assert "export" not in message
+
+
 def test_a_wrong_column_name(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

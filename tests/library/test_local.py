@@ -255,8 +255,14 @@ def test_a_run_a_link_a_configuration_and_an_export_are_opened(shop: Shop, tmp_p
         for path in (shop.config.directory, str(link), alone, settings)
     ]
     assert answers[1:] == answers[:-1] and len(answers[0].item_ids) == 5
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ArtifactError, match="holds no Triton model 'm2trec': run `m2trec export` first"):
+        m2trec.load(tmp_path / "empty")
+    with pytest.raises(ArtifactError, match="nothing: no such file or folder; `m2trec runs` lists"):
         m2trec.load(tmp_path / "nothing")
+    settings.write_text(yaml.safe_dump({**shop.config.model_dump(mode="json"), "work_dir": str(tmp_path)}))
+    with pytest.raises(ArtifactError, match="triton is not there yet: run `m2trec export` first"):
+        m2trec.load(settings)
     shutil.copytree(shop.repository, tmp_path / "second")
     with pytest.raises(ArtifactError, match=r"holds several exports \(copy, second\): name one"):
         m2trec.load(tmp_path)

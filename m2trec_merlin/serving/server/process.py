@@ -17,7 +17,8 @@ import psutil
 from m2trec_merlin.contract.catalogue import require_current
 from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.names import ENSEMBLE, LOCALHOST
-from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.contract.repository import require_repository
+from m2trec_merlin.errors import ServerError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.server.draining import UnderWay, drain
 from m2trec_merlin.serving.server.grpc_endpoint import LOOPBACK, GrpcEndpoint
@@ -89,10 +90,7 @@ class TritonServer:
             ServerError: a port is in use, what `serving.host` or `serving.tls` names is not there, or a
                 second model has answers of another form.
         """
-        if not (self.repository / ENSEMBLE).is_dir():
-            raise ArtifactError(
-                f"{self.repository} holds no Triton model '{ENSEMBLE}': run `m2trec export` first"
-            )
+        require_repository(self.repository)
         beside = self.instructions.beside
         for repository in (self.repository, *(() if beside is None else (beside.repository,))):
             require_sealed(repository)

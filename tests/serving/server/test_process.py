@@ -95,7 +95,7 @@ def test_a_damaged_catalogue_stops_before_triton_starts(repository: Path, progra
 
 
 def test_a_missing_repository_names_the_verb(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="m2trec export"):
+    with pytest.raises(ArtifactError, match="nothing is not there yet: run `m2trec export` first"):
         TritonServer(tmp_path / "nothing", Ports.free()).start()
 
 
