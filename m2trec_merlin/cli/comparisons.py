@@ -26,9 +26,18 @@ def runs(
     print_runs(folder, as_json)
 
 
+def _two_or_more(runs: list[Path]) -> list[Path]:
+    if len(runs) < 2:
+        raise typer.BadParameter("name two or more")
+    return runs
+
+
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Two runs or more: their folders, or links to them.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Two runs or more: their folders, or links to them.", callback=_two_or_more),
+    ],
 ) -> None:
     """Compare runs side by side: the settings that differ, and what was measured on test sessions."""
     from m2trec_merlin.cli.listing import print_comparison

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from m2trec_merlin.cli.terminal import console, escape, print_plain
 from m2trec_merlin.diagnosis.machine import size
-from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.listing import ListedRun, different_settings, find_run, list_runs
 from m2trec_merlin.evaluation.measurements import SCORED, Measurement
 from m2trec_merlin.evaluation.slices import ALL
@@ -57,10 +56,7 @@ def print_comparison(paths: Sequence[Path]) -> None:
 
     Raises:
         ArtifactError: a path is not a run.
-        ConfigError: there are fewer than two paths.
     """
-    if len(paths) < 2:
-        raise ConfigError("compare: name two runs or more")
     runs = [find_run(path) for path in paths]
     names = [str(path) for path in paths]
     settings = _table("Settings that differ", "setting", *names)

@@ -61,5 +61,6 @@ def test_runs_side_by_side(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert run(monkeypatch, "compare", "a", "a") == 0
     out = capsys.readouterr().out
     assert "no settings differ" in out and "Settings that differ" not in out
-    assert run(monkeypatch, "compare", "a") == 1
-    assert "two runs or more" in error_of(capsys)
+    for too_few, why in (((), "Missing argument 'runs'"), (("a",), "'runs': name two or more")):
+        assert run(monkeypatch, "compare", *too_few) == 2
+        assert why in error_of(capsys)
