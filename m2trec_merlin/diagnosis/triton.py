@@ -10,6 +10,7 @@ from pathlib import Path
 from m2trec_merlin.config import Config, ServingConfig
 from m2trec_merlin.diagnosis.findings import Finding, State, ready
 from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.runs import Run
 
 _COST = "`m2trec serve` does not start; everything up to `m2trec export` works"
 
@@ -45,12 +46,21 @@ def check_triton(config: Config | None) -> Finding:
 
 
 def check_ports(config: Config | None) -> Finding:
-    """Check that the ports of the configuration are free."""
-    from m2trec_merlin.serving.server.ports import Ports
+    """Check that the ports of the configuration are free, or those of its run's server."""
+    from m2trec_merlin.serving.server.ports import Ports, ports_served_from
 
     ports = Ports.of(ServingConfig() if config is None else config.serving)
+    served = set() if config is None else ports_served_from(Run(config).triton)
     try:
-        ports.require_free()
+        ports.require_free(served)
     except M2TRecError as error:
         return Finding(State.BLOCKED, str(error), _COST)
-    return ready(f"{ports.http} (HTTP), {ports.grpc} (gRPC) and {ports.metrics} (metrics) are free")
+    named = {ports.http: "HTTP", ports.grpc: "gRPC", ports.metrics: "metrics"}
+    told = {"free": named.keys() - served, "those of this run's server": named.keys() & served}
+    return ready(
+        "; ".join(
+            f"{what}: {', '.join(f'{port} ({named[port]})' for port in sorted(of_these))}"
+            for what, of_these in told.items()
+            if of_these
+        )
+    )

@@ -25,7 +25,7 @@ from m2trec_merlin.serving.server.grpc_endpoint import LOOPBACK, GrpcEndpoint
 from m2trec_merlin.serving.server.guard import Guard
 from m2trec_merlin.serving.server.instructions import NOTHING, UNDER_WAY, Instructions
 from m2trec_merlin.serving.server.local_http import answer_of
-from m2trec_merlin.serving.server.ports import Ports
+from m2trec_merlin.serving.server.ports import MODELS_OPTION, Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton, make_plain_folder
 from m2trec_merlin.serving.server.triton_log import TritonLog
 
@@ -223,7 +223,7 @@ class TritonServer:
     def _command(self, triton: TritonFolder) -> list[str]:
         return [
             str(triton.binary),
-            f"--model-repository={self._models}",
+            f"{MODELS_OPTION}{self._models}",
             # In other modes, any client that reaches the port could load models, and so run code.
             "--model-control-mode=none",
             f"--backend-directory={triton.backends}",
