@@ -54,6 +54,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "graphs",
         "histories",
         "manifests",
+        "missing",
         "ids",
         "pages",
         "shares",

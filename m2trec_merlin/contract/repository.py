@@ -6,6 +6,7 @@ from pathlib import Path
 
 from m2trec_merlin.contract.names import ENSEMBLE
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.missing import explain_missing
 
 FIRST_VERSION = "1"
 #: Folder beside it with the versions of the catalogue since the export.
@@ -43,9 +44,6 @@ def find_repository(path: Path) -> Path:
         ArtifactError: nothing is there, no model repository, or several.
     """
     if not path.exists():
-        # Imported late: Triton's workers import this module, and need no readers.
-        from m2trec_merlin.readers.files.missing import explain_missing
-
         raise ArtifactError(f"{explain_missing(path)}; `m2trec runs` lists the runs in a folder")
     # Folders that begin with a dot are still being written.
     below = sorted(each.parents[1] for each in path.glob(f"[!.]*/{_IN_A_REPOSITORY}"))

@@ -11,9 +11,9 @@ from typing import TypeVar
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data import prepare_data, summarise_data
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, reason_of
+from m2trec_merlin.missing import explain_missing
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
-from m2trec_merlin.readers.files.missing import explain_missing
 from m2trec_merlin.starting.attributes import choose_attributes
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DamagedTextError, DataError, reason_of
+from m2trec_merlin.missing import explain_missing
 from m2trec_merlin.readers.files.compressed import begins_with, open_bytes, suffix_of
 from m2trec_merlin.readers.files.delimited import DelimitedFile
 from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.files.formats import other_format
-from m2trec_merlin.readers.files.missing import explain_missing
 from m2trec_merlin.readers.files.named_folders import Part, contradictions, with_columns_of
 from m2trec_merlin.readers.files.parquet import ParquetFile
 from m2trec_merlin.readers.files.raw_types import Convert, NotTextError, conversion, plain_type
