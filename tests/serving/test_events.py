@@ -30,7 +30,8 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.serving.client import AsyncRecommendationClient, RecommendationClient
 from m2trec_merlin.serving.client.requests import build_request
-from m2trec_merlin.serving.export.run import describe_events, export
+from m2trec_merlin.serving.export.description import describe_events
+from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.replay import answer_again
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.server.ports import Ports

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, atomic_write, fingerprint
-from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
@@ -34,29 +33,22 @@ from m2trec_merlin.contract.version import (
     ITEMS_WORKFLOW,
     REPEAT_BIASES,
     SESSION_GRAPH,
-    Description,
-    RawAttribute,
 )
-from m2trec_merlin.data.event_columns import canonical_attributes
-from m2trec_merlin.derived import is_derived
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
-from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.manifests import require_manifest, write_manifest
-from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import encode_catalogue
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.model.trained_run import run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.serving.catalogue.raw_items import write_items_as_given
 from m2trec_merlin.serving.catalogue.run import carry_over
-from m2trec_merlin.serving.catalogue.shown import filter_attributes
 from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
+from m2trec_merlin.serving.export.description import describe, describe_items
 from m2trec_merlin.serving.export.graphs import export_items, export_sessions
 from m2trec_merlin.serving.export.index import draw_sample, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
@@ -136,6 +128,7 @@ def write_repository(
     weights = mixture_weights(run)
     mixture = {} if weights is None else dict(weights)
     version = replace(describe(run, model, catalogue, mixture), model=trained)
+    item_format = describe_items(run.config, version, catalogue)
     known = known_before(run, catalogue)
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
     create_models(
@@ -153,20 +146,11 @@ def write_repository(
     if version.events:
         shutil.copytree(run.events_workflow, preprocess / EVENTS_WORKFLOW)
     progress.say("exporting the model to ONNX and comparing the two")
-    item_format = describe_items(run.config, version, catalogue)
     item_format.write(predict)
     if version.attributes:
         export_items(model, predict)
     if not item_format.unchangeable:
-        if run.items.is_file():
-            if (data := run.step("data")).found() is not None:
-                data.require_unaltered(run.items.name)
-            write_items_as_given(run.items, item_format, predict)
-        else:
-            progress.say(
-                f"{run.items} is not there, so the export holds no raw values: `m2trec catalog update` will "
-                "take whole items alone"
-            )
+        _write_raw_items(run, item_format, predict, progress)
     item_vectors = _write_vectors(predict, model, catalogue, run.config.inputs, item_format)
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)
     pq.write_table(items, predict / ITEMS)
@@ -190,88 +174,16 @@ def write_repository(
     return found
 
 
-def describe(run: Run, model: M2TRec, catalogue: Catalogue, mixture: dict[str, float]) -> Description:
-    """Return the description of an export. It has attributes of raw items unless the model reads item ids.
-
-    Args:
-        run: the run as the model was trained.
-        model: the trained model.
-        catalogue: catalogue of the model.
-        mixture: weights of the mixture by name; empty if the model is served alone.
-
-    Raises:
-        ArtifactError: the model reads times of events, but the manifest of data/ lacks their format.
-    """
-    config = run.config
-    attributes = [] if ITEM_ID in config.inputs else [config.attribute(name) for name in config.inputs]
-    raw = [
-        RawAttribute(catalogue.attributes[a.name].field, a.source_column, _settings_of(a)) for a in attributes
-    ]
-    events, time = describe_events(run, model)
-    return Description(
-        max_length=model.max_length,
-        attributes=tuple(raw),
-        filters={each.name: each.decimal_mark for each in filter_attributes(config.attributes)},
-        defaults={"top_k": config.serving.top_k, "new_item_boost": config.serving.new_item_boost},
-        top_categories=config.serving.top_categories,
-        repeat_biases=model.next_item_head.repeat_biases is not None,
-        neighbours=bool(mixture),
-        index=config.serving.index,
-        mixture=mixture,
-        items=fingerprint([str(item_id) for item_id in catalogue.item_ids[1:]]),
-        widths=model.widths,
-        events=events,
-        time=time,
-    )
-
-
-def describe_events(run: Run, model: M2TRec) -> tuple[tuple[RawAttribute, ...], dict[str, str]]:
-    """Return the attributes of events that a model reads, and column and format of times if it reads them.
-
-    Requests have the column names of the interactions, while the workflow has the names of attributes.
-
-    Raises:
-        ArtifactError: see `describe`.
-    """
-    config = run.config
-    attributes = canonical_attributes(config.event_attributes)
-    raw = tuple(
-        RawAttribute(field, configured.source_column, _settings_of(attribute))
-        for field, configured, attribute in zip(
-            model.events, config.event_attributes, attributes, strict=True
+def _write_raw_items(run: Run, item_format: ItemFormat, folder: Path, progress: Progress) -> None:
+    if not run.items.is_file():
+        progress.say(
+            f"{run.items} is not there, so the export holds no raw values: `m2trec catalog update` will take "
+            "whole items alone"
         )
-    )
-    if not any(is_derived(attribute.column) for attribute in raw):
-        return raw, {}
-    # From the manifest, not the source, which may have changed since or be out of reach.
-    time: dict[str, str] | None = require_manifest(run.data, "data").get(TIMES)
-    if not time:
-        raise ArtifactError(f"{run.data} is of an earlier version: run `m2trec data --force`")
-    return raw, time
-
-
-def _settings_of(attribute: Attribute) -> dict[str, Any]:
-    """Return all settings that decide how raw values are read, so that checks agree with the encoding."""
-    return {name: each for name, each in attribute.preprocessing_settings().items() if name != "name"}
-
-
-def describe_items(config: Config, version: Description, catalogue: Catalogue) -> ItemFormat:
-    """Return the format of item tables that change the catalogue after the export."""
-    unchangeable = ""
-    if not version.attributes:
-        unchangeable = "needs the id of each item (model.inputs), and knows those of its training"
-    elif not HEADS[config.model.next_item.head].all_items:
-        head = config.model.next_item.head
-        unchangeable = f"has an output for each item of its training (model.next_item.head: {head})"
-    return ItemFormat(
-        config.open_source().items_origin.column(ITEM_ID),
-        tuple(attribute.model_dump(mode="json") for attribute in config.attributes),
-        config.serving.title_column,
-        config.titles_from,
-        asdict(config.data.items_dialect),
-        np.issubdtype(catalogue.item_ids.dtype, np.integer),
-        unchangeable,
-    )
+        return
+    if (data := run.step("data")).found() is not None:
+        data.require_unaltered(run.items.name)
+    write_items_as_given(run.items, item_format, folder)
 
 
 def _write_vectors(
