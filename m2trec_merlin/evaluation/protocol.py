@@ -1,17 +1,20 @@
-"""The description in words of what was measured, shown with the tables of every report."""
+"""What scorers are compared on, and its description in words, shown with the tables of every report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
 from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
+from m2trec_merlin.evaluation.known import Known
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.slices import SLICES
+from m2trec_merlin.runs import HeldOut
 from m2trec_merlin.sessions import Sessions
 
 #: A term and what it means.
@@ -30,31 +33,42 @@ _PREFIXES = {
 }
 
 #: Texts by the split that is scored.
-_KNOWN: dict[str, str] = {
+_KNOWN: dict[HeldOut, str] = {
     "valid": "training sessions",
     "test": "models are trained on training sessions; baselines, neighbours and trends know those of "
     "validation, too, as a server does",
 }
 
 
-def describe_protocol(
-    config: Config,
-    catalogue: Catalogue,
-    sessions: Sessions,
-    outcomes: Sequence[Outcome],
-    split: str,
-    remarks: Sequence[Entry] = (),
-) -> list[Entry]:
+@dataclass(frozen=True)
+class Setup:
+    """What is the same for all scorers of a comparison.
+
+    Attributes:
+        config: configuration of the run; its section `evaluation` says what to measure.
+        catalogue: the items.
+        known: known sessions, from which the baselines learn.
+        split: name of the split that is scored.
+        sessions: its sessions.
+        remarks: what else a reader has to know of these sessions.
+    """
+
+    config: Config
+    catalogue: Catalogue
+    known: Known
+    split: HeldOut
+    sessions: Sessions
+    remarks: Sequence[Entry]
+
+
+def describe_protocol(setup: Setup, outcomes: Sequence[Outcome]) -> list[Entry]:
     """Describe how the numbers were measured.
 
     Args:
-        config: configuration of the run.
-        catalogue: the items.
-        sessions: the sessions that were scored.
+        setup: what the scorers were compared on.
         outcomes: outcomes of the scorers, all on the same prefixes.
-        split: name of the split that `sessions` are from.
-        remarks: what else a reader has to know of these sessions.
     """
+    config, catalogue, sessions = setup.config, setup.catalogue, setup.sessions
     evaluation = config.evaluation
     scored, total = len(outcomes[0].prefixes), len(prefixes_of(sessions, evaluation))
     sample = "" if scored == total else f", a random sample of the {total:,} (seed {config.seed})"
@@ -72,13 +86,13 @@ def describe_protocol(
         ),
         (
             "Sessions",
-            f"{split}: {len(sessions):,} with {len(sessions.rows):,} events, "
+            f"{setup.split}: {len(sessions):,} with {len(sessions.rows):,} events, "
             f"{unknown:,} of them of items that the catalogue does not hold",
         ),
         ("Prefixes", f"{scored:,} scored{sample}: {_PREFIXES[evaluation.prefixes]}"),
-        ("Known before", _KNOWN.get(split, _KNOWN["test"])),
+        ("Known before", _KNOWN[setup.split]),
         *_targets(config),
-        *remarks,
+        *setup.remarks,
         ("Catalogue", f"{catalogue.n_rows - 1:,} items, {catalogue.n_seen:,} of them seen in training"),
         ("Candidates", "; ".join(candidates)),
         ("The session's own items", _OWN_ITEMS[evaluation.exclude_session_items]),

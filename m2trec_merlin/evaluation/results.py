@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.artifacts import read_json
-from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement, summarise
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot_lines
-from m2trec_merlin.evaluation.protocol import Entry
+from m2trec_merlin.evaluation.protocol import Entry, Setup
 from m2trec_merlin.evaluation.report import render_html, render_markdown
 from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
 from m2trec_merlin.runs.folder import REPORT_PAGE
@@ -27,37 +25,30 @@ BREAKDOWNS: dict[str, tuple[Slice, ...]] = {
 
 
 def write_results(
-    outcomes: Sequence[Outcome],
-    config: Config,
-    catalogue: Catalogue,
-    folder: Path,
-    split: str,
-    history: Path | None,
-    protocol: Sequence[Entry],
+    setup: Setup, outcomes: Sequence[Outcome], folder: Path, history: Path, protocol: Sequence[Entry]
 ) -> list[Measurement]:
     """Measure outcomes and write all files into an existing folder.
 
     Args:
+        setup: what the scorers were compared on.
         outcomes: outcomes of the scorers, all on the same prefixes.
-        config: configuration of the run.
-        catalogue: the items.
         folder: the folder to write to.
-        split: name of the split that was scored.
         history: path of the training's history.json, for the learning curve; it may be missing.
         protocol: how it was measured, for the report.
 
     Returns:
         The rows of metrics.json.
     """
+    config, split = setup.config, setup.split
 
     def measure_all(chosen: Sequence[Outcome], slices: Sequence[Slice]) -> list[Measurement]:
         measure = partial(summarise, data=config.name, split=split, seed=config.seed, slices=slices)
-        return [each for outcome in chosen for each in measure(outcome, catalogue, config.evaluation)]
+        return [each for outcome in chosen for each in measure(outcome, setup.catalogue, config.evaluation)]
 
     measurements = measure_all(outcomes, SLICES)
     ranked = [outcome for outcome in outcomes if outcome.items is not None]
     breakdowns = {name: measure_all(ranked, slices) for name, slices in BREAKDOWNS.items()}
-    curves = {} if history is None or not history.is_file() else {config.name: read_json(history, "train")}
+    curves = {config.name: read_json(history, "train")} if history.is_file() else {}
     plots = draw_plots(measurements, breakdowns, curves, max(config.evaluation.ks))
     title = f"Evaluation of {config.name}, {split} sessions"
     files = {

@@ -10,7 +10,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.evaluation.known import Known, known_before
 from m2trec_merlin.evaluation.measurements import overview, read_measurements
-from m2trec_merlin.evaluation.protocol import Entry
+from m2trec_merlin.evaluation.protocol import Entry, Setup
 from m2trec_merlin.evaluation.served import Boosted, mixture_of, model_scorer
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
@@ -65,17 +65,13 @@ def _evaluate(run: Run, split: HeldOut, is_tuned: bool, force: bool, progress: P
     recover(output)
     catalogue = Catalogue.load(run.catalogue)
     known = known_before(run, catalogue, split)
+    sessions, remarks = Sessions.load(run.sessions(split)), remarks_on(run, split, is_tuned)
     compare(
-        run.config,
-        catalogue,
-        known,
-        Sessions.load(run.sessions(split)),
+        Setup(run.config, catalogue, known, split, sessions, remarks),
         output,
         lambda: our_scorers(run, catalogue, known, progress),
         inputs=run.step("evaluate").inputs(version=__version__),
-        split=split,
         history=run.history,
-        remarks=remarks_on(run, split, is_tuned),
         force=force,
         progress=progress,
     )

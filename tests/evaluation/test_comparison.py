@@ -13,6 +13,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingD
 from m2trec_merlin.evaluation.comparison import AnyScorer, compare
 from m2trec_merlin.evaluation.known import Known
 from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.protocol import Setup
 from m2trec_merlin.sessions import Sessions
 from tests.told import Told
 from tests.worlds.checkerboard import ColourScorer, FunctionScorer, World, checkerboard
@@ -56,17 +57,22 @@ class Run:
         return [Oracle(self.world)]
 
     def __call__(self, config: Config | None = None, **options: Any) -> list[Measurement]:
-        return compare(
+        setup = Setup(
             config or make_config(),
             self.world.catalogue,
             Known.training(self.world.catalogue, self.world.train),
-            options.pop("sessions", self.world.test),
+            options.get("split", "test"),
+            options.get("sessions", self.world.test),
+            options.get("remarks", ()),
+        )
+        return compare(
+            setup,
             self.output,
-            options.pop("scorers", self.scorers),
-            inputs=options.pop("inputs", {"model": "abc"}),
+            options.get("scorers", self.scorers),
+            inputs=options.get("inputs", {"model": "abc"}),
             history=self.history,
+            force=options.get("force", False),
             progress=self.told,
-            **options,
         )
 
     def read(self, name: str) -> str:

@@ -20,7 +20,7 @@ from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.evaluation.known import known_before
-from m2trec_merlin.evaluation.protocol import describe_protocol
+from m2trec_merlin.evaluation.protocol import Setup, describe_protocol
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.model.m2trec import build_model
@@ -321,8 +321,9 @@ def test_the_card_and_the_report_say_what_is_known_of_events(eventful: Eventful)
     assert "- It knows of an event: event\\_type (categorical), paid (numeric), flags (multi" in card
     assert "- What may come next are events whose event is buy or cart." in card
     outcome = evaluate(eventful.scorer, eventful.prefixes, eventful.catalogue, eventful.run.config.evaluation)
-    sessions = eventful.prefixes.sessions
-    entries = dict(describe_protocol(eventful.run.config, eventful.catalogue, sessions, [outcome], "test"))
+    run, catalogue = eventful.run, eventful.catalogue
+    known, sessions = known_before(run, catalogue), eventful.prefixes.sessions
+    entries = dict(describe_protocol(Setup(run.config, catalogue, known, "test", sessions, ()), [outcome]))
     assert entries["Targets"].startswith("events whose event is buy or cart; all others are read as context")
 
 
