@@ -20,20 +20,18 @@ class Run(RunFolder):
 
     Args:
         config: the configuration that results must have been made for.
-        names_tables: whether the configuration says where the tables are today, rather than where they were
-            when the model was trained.
 
     Attributes:
         config: the configuration that results must have been made for.
     """
 
     config: Config
-    _names_tables: bool
+    #: Whether the configuration says where the tables are today.
+    _names_tables = True
 
-    def __init__(self, config: Config, names_tables: bool = True) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config.directory, config.model_directory)
         object.__setattr__(self, "config", config)
-        object.__setattr__(self, "_names_tables", names_tables)
 
     def step(self, verb: Verb) -> Step:
         """Return a step of this run."""
@@ -51,7 +49,7 @@ class Run(RunFolder):
         """
         parts = ("seed", "data", "attributes", "event_attributes", "model", "training")
         as_saved = {name: getattr(saved, name) for name in parts}
-        trained = Run(self.config.model_copy(update=as_saved), names_tables=False)
+        trained = _RunAsTrained(self.config.model_copy(update=as_saved))
         for step in [trained.step(verb) for verb in VERBS if not STEPS[verb].of_the_model]:
             if names := [name for name in step.changes() if not name.startswith("serving.")]:
                 raise ArtifactError(
@@ -78,6 +76,12 @@ class Run(RunFolder):
             if name.startswith("serving.")
         ]
         return lines + changed_since_export(self)
+
+
+class _RunAsTrained(Run):
+    """A run with the configuration of its training, which says where the tables were then."""
+
+    _names_tables = False
 
 
 def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tables: bool = False) -> Step:
