@@ -28,10 +28,11 @@ class Column:
     Args:
         name: name of the column in the file.
         values: the unchanged values of the kept rows, indexed by row number.
+        first: number of consecutive rows kept from the start of the table; None for all.
     """
 
-    def __init__(self, name: str, values: pd.Series) -> None:
-        self.name, self.values = name, values
+    def __init__(self, name: str, values: pd.Series, first: int | None = None) -> None:
+        self.name, self.values, self._first = name, values, first
 
     @cached_property
     def is_list(self) -> bool:
@@ -63,6 +64,16 @@ class Column:
         if self.is_list:
             return self.values.dropna().map(lambda value: str(list(value)))
         return as_text(self.values).to_pandas().set_axis(self.values.index).dropna()
+
+    @property
+    def head(self) -> pd.Series:
+        """The values of consecutive rows from the start of the table; only these show how values repeat."""
+        return self.values.iloc[: self._first]
+
+    @cached_property
+    def head_texts(self) -> pd.Series:
+        """The known values of these rows as text."""
+        return self.texts[self.texts.index.isin(self.head.index)]
 
     @cached_property
     def gaps(self) -> float:
@@ -171,7 +182,7 @@ def look_at(path: Path, dialect: Dialect, limit: int) -> Look:
     kept, rows, first = _rows_of(file, readable, limit)
     if not rows:
         raise DataError(str(path), [f"{path}: holds no rows"])
-    columns = {name: Column(name, kept[name]) for name in readable}
+    columns = {name: Column(name, kept[name], first) for name in readable}
     return Look(path, file, rows, first, columns, unreadable)
 
 

@@ -51,7 +51,7 @@ def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[
 
 
 def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
-    session = events.columns[grouping.column].values.iloc[: events.first]
+    session = events.columns[grouping.column].head
     unread = taken | {grouping.column, *(each.column for each in times)}
     columns = [column for name, column in events.columns.items() if name not in unread]
     if not times:
@@ -60,7 +60,7 @@ def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set
                 return Order(column.name, None, _in_session(column), is_of_file=False)
         reason = "no column of times or positions: events stay in the order of the file"
         return Order(None, None, reason, unsure=True)
-    ties, others = _ties(session, times[0].times.iloc[: events.first]), _others(times[0])
+    ties, others = _ties(session, times[0].times.reindex(session.index)), _others(times[0])
     if ties > _TIED:
         place = next((column for column in columns if are_places(column, session, times[0])), None)
         return _of_tied(times[0], ties, place, session, grouping, others)

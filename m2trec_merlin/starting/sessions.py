@@ -99,7 +99,7 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
         return grouping
     column, split = events.columns[grouping.column], events.columns[name].texts
     if _leaves_one_out(split, column, times):
-        doubts = [*_of_many(column, events.first)]
+        doubts = [*_of_many(column)]
         reason = _joined(f"{_sizes(column)}; '{name}' holds out the last event of each", doubts)
         return Grouping(column.name, None, reason, bool(doubts), "leave_one_out")
     is_whole = split.groupby(_sessions(grouping, column, times)).nunique().max() == 1
@@ -142,15 +142,15 @@ def _numbered(pauses: pd.Series, gap: str) -> pd.Series:
 def _find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping:
     items = [events.columns[name] for name in taken if name in events.columns]
     taken = taken | {each.column for each in times}
-    groups = [c for name, c in events.columns.items() if name not in taken and _groups(c, events.first)]
+    groups = [c for name, c in events.columns.items() if name not in taken and _groups(c)]
     # Names like those of sessions, such as "order", also occur in names of amounts and times.
     groups = [c for c in groups if not holds_amounts(c) and not _tells_time(c)]
     users = [c for c in groups if names_users(c)]
     # Addresses do not identify users: many share one, and a user may have several.
     users = [c for c in users if c.share(_ADDRESS) < _ENOUGH] or users
     named = [c for c in groups if speaks_of(c.name, "session")]
-    named = [c for c in named if not _counts_within(c, users, named, times, events.first)]
-    again = {c.name: other for c in named if (other := _begins_again_in(c, users, events.first))}
+    named = [c for c in named if not _counts_within(c, users, named, times)]
+    again = {c.name: other for c in named if (other := _begins_again_in(c, users))}
     if sessions := [c for c in named if c.name not in again]:
         most = max(c.distinct for c in sessions)
         # Prefer many values: the city or channel of a session has few.
@@ -159,12 +159,12 @@ def _find_grouping(events: Look, times: list[Times], taken: set[str]) -> Groupin
         )
         others = [c for n, c in events.columns.items() if n not in taken and c is not chosen]
         venues = [c for c in others if speaks_of(c.name, "venue") and not c.is_list]
-        venues = [c for c in venues if not _is_of_items(c, items, events.first)]
-        doubts = [*_doubts(chosen, users, venues, times, events.first)]
+        venues = [c for c in venues if not _is_of_items(c, items)]
+        doubts = [*_doubts(chosen, users, venues, times)]
         reason = _joined(f"{_sizes(chosen)}, and is called like a session", doubts)
         return Grouping(chosen.name, None, reason, unsure=bool(doubts))
     if users:
-        grouping = _cut(max(users, key=lambda c: c.distinct), times, events.first)
+        grouping = _cut(max(users, key=lambda c: c.distinct), times)
         for name, other in again.items():
             grouping = replace(grouping, reason=f"{_write_both(name, other)}; {grouping.reason}", unsure=True)
         return grouping
@@ -175,72 +175,68 @@ def _find_grouping(events: Look, times: list[Times], taken: set[str]) -> Groupin
             f"or the user, each in several rows; there are {columns}"
         )
         raise DataError(str(events.path), [problem])
-    chosen = max(groups, key=lambda c: (_side_by_side(c, events.first) > 0.3, c.distinct))
-    if times and _longest(chosen, times[0], events.first) > pd.Timedelta("1 day"):
-        return _cut(chosen, times, events.first)
+    chosen = max(groups, key=lambda c: (_side_by_side(c) > 0.3, c.distinct))
+    if times and _longest(chosen, times[0]) > pd.Timedelta("1 day"):
+        return _cut(chosen, times)
     reason = f"{_sizes(chosen)}; no column is called like a session"
-    return Grouping(chosen.name, None, _joined(reason, _of_many(chosen, events.first)), unsure=True)
+    return Grouping(chosen.name, None, _joined(reason, _of_many(chosen)), unsure=True)
 
 
-def _doubts(
-    sessions: Column, users: list[Column], venues: list[Column], times: list[Times], first: int
-) -> Iterator[str]:
+def _doubts(sessions: Column, users: list[Column], venues: list[Column], times: list[Times]) -> Iterator[str]:
     """Yield what speaks against a column of sessions."""
-    over_days = _over_days(sessions, times[0], first) if times else 0.0
+    over_days = _over_days(sessions, times[0]) if times else 0.0
     if over_days > _OVER_DAYS:
         yield (
             f"{percent(over_days)} of sessions of two and more have events half a day apart: if "
             f"'{sessions.name}' begins again each day, write the day and it into one column"
         )
-    alone = _alone(sessions, first)
+    alone = _alone(sessions)
     if users and alone > _MANY_ALONE:
         user = max(users, key=lambda c: c.distinct).name
         yield f"{percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
-    if venue := _begins_again_in(sessions, venues, first):
+    if venue := _begins_again_in(sessions, venues):
         yield _write_both(sessions.name, venue)
     for each in users:
-        if (share := _share_of_several(sessions, each, first)) > _SHARED:
+        if (share := _share_of_several(sessions, each)) > _SHARED:
             yield (
                 f"{percent(share)} of events are in sessions of several '{each.name}': if '{sessions.name}' "
                 "begins again with each, write both into one column"
             )
-    yield from _of_many(sessions, first)
+    yield from _of_many(sessions)
 
 
 def _joined(reason: str, doubts: Iterable[str]) -> str:
     return "; ".join([reason, *doubts])
 
 
-def _counts_within(
-    column: Column, users: list[Column], named: list[Column], times: list[Times], first: int
-) -> bool:
+def _counts_within(column: Column, users: list[Column], named: list[Column], times: list[Times]) -> bool:
     """Tell whether a column counts the events of each user or session, as the order of clicks does."""
     # Of a table of orders and lines, the orders count the first lines as well.
     sessions = [other for other in named if other.distinct > column.distinct]
     earliest = next(iter(times), None)
-    return any(counts_events(column, c.values.iloc[:first], earliest) for c in [*users, *sessions])
+    return any(counts_events(column, c.head, earliest) for c in [*users, *sessions])
 
 
-def _begins_again_in(column: Column, others: list[Column], first: int) -> str | None:
+def _begins_again_in(column: Column, others: list[Column]) -> str | None:
     """Return a column for each of whose values the numbers of sessions start again, or None."""
-    return next((other.name for other in others if _share_of_several(column, other, first) > 0.5), None)
+    return next((other.name for other in others if _share_of_several(column, other) > 0.5), None)
 
 
-def _share_of_several(column: Column, other: Column, first: int) -> float:
+def _share_of_several(column: Column, other: Column) -> float:
     """Return the share of events in sessions of two or more whose session has several values of `other`."""
-    found = _values_of_each(column, other, first).agg(["size", "nunique"])
+    found = _values_of_each(column, other).agg(["size", "nunique"])
     found = found[found["size"] > 1]
     return float(found["size"][found["nunique"] > 1].sum() / max(found["size"].sum(), 1))
 
 
-def _is_of_items(column: Column, items: list[Column], first: int) -> bool:
+def _is_of_items(column: Column, items: list[Column]) -> bool:
     """Tell whether a column follows from the item, for instance if each shop sells its own items."""
-    return any(_values_of_each(item, column, first).nunique().mean() < _OF_ITEMS for item in items)
+    return any(_values_of_each(item, column).nunique().mean() < _OF_ITEMS for item in items)
 
 
-def _values_of_each(one: Column, other: Column, first: int) -> SeriesGroupBy:
+def _values_of_each(one: Column, other: Column) -> SeriesGroupBy:
     """Group the values of one column in the first events by the value of another column."""
-    table = pd.DataFrame({"one": one.texts, "other": other.texts}).loc[: first - 1].dropna()
+    table = pd.DataFrame({"one": one.head_texts, "other": other.head_texts}).dropna()
     return table.groupby("one")["other"]
 
 
@@ -252,12 +248,11 @@ def _tells_time(column: Column) -> bool:
     return speaks_of(column.name, "time") and not speaks_of(column.name, "code")
 
 
-def _groups(column: Column, first: int) -> bool:
+def _groups(column: Column) -> bool:
     """Tell whether a column may name sessions or users: many values, enough of them in several rows."""
     if column.is_list or column.is_time or column.gaps > 0.5 or column.distinct < 2:
         return False
-    # Only consecutive rows, those from the start, show how often a value repeats.
-    counts = column.texts.loc[: first - 1].value_counts()
+    counts = column.head_texts.value_counts()
     several = counts[counts > 1].sum() / max(counts.sum(), 1)
     few = len(counts) <= 20 and counts.mean() > 50
     # A shop may have few customers, in a column of their numbers; marks, such as member: 1, name none.
@@ -266,14 +261,14 @@ def _groups(column: Column, first: int) -> bool:
     return bool(several > 0.3 and (is_named or (names_users(column) and is_coded) or not few))
 
 
-def _alone(column: Column, first: int) -> float:
+def _alone(column: Column) -> float:
     """Return the share of events that are the only one with their value."""
-    counts = column.texts.loc[: first - 1].value_counts()
+    counts = column.head_texts.value_counts()
     return float((counts == 1).sum() / max(counts.sum(), 1))
 
 
-def _side_by_side(column: Column, first: int) -> float:
-    values = column.texts.loc[: first - 1].to_numpy()
+def _side_by_side(column: Column) -> float:
+    values = column.head_texts.to_numpy()
     return float((values[1:] == values[:-1]).mean()) if len(values) > 1 else 0.0
 
 
@@ -281,31 +276,31 @@ def _sizes(column: Column) -> str:
     return f"{column.distinct:,} values in {len(column.texts):,} rows looked at"
 
 
-def _longest(column: Column, times: Times, first: int) -> pd.Timedelta:
+def _longest(column: Column, times: Times) -> pd.Timedelta:
     """Return the median time from the first to the last event of a value; see `_spans`."""
-    return pd.Timedelta(_spans(column, times, first).median())
+    return pd.Timedelta(_spans(column, times).median())
 
 
-def _over_days(column: Column, times: Times, first: int) -> float:
+def _over_days(column: Column, times: Times) -> float:
     """Return the share of values whose first and last event are at least half a day apart; see `_spans`."""
-    spans = _spans(column, times, first)
+    spans = _spans(column, times)
     return float((spans >= pd.Timedelta("12 h")).mean()) if len(spans) else 0.0
 
 
-def _spans(column: Column, times: Times, first: int) -> pd.Series:
+def _spans(column: Column, times: Times) -> pd.Series:
     """Return the time from the first to the last event of each value with several events."""
-    found = times.times.iloc[:first].groupby(column.values.iloc[:first]).agg(["min", "max", "size"])
+    found = times.times.reindex(column.head.index).groupby(column.head).agg(["min", "max", "size"])
     found = found[found["size"] > 1]
     return found["max"] - found["min"]
 
 
-def _cut(user: Column, times: list[Times], first: int) -> Grouping:
+def _cut(user: Column, times: list[Times]) -> Grouping:
     if not times:
         reason = f"{_sizes(user)}; {_WHOLE}, as there are no times to cut it; {_LAST}"
         return Grouping(user.name, None, reason, unsure=True)
     # A pause is as long as the times can tell; but what happened on two days are two sessions.
     gaps = [gap for gap in _GAPS if pd.Timedelta(gap) >= min(times[0].step, _BETWEEN_DAYS)]
-    pauses = _pauses(user.values.iloc[:first], times[0])
+    pauses = _pauses(user.head, times[0])
     for gap in gaps:
         sizes = _numbered(pauses, gap).value_counts()
         share = sizes[sizes > 1].sum() / max(len(pauses), 1)
@@ -313,14 +308,14 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
             company = f"{percent(share)} of events are in sessions of two and more"
             reason = f"no column names sessions; cut where more than {gap} pass, {company}"
             reason += f", {sizes[sizes > 1].mean():.1f} on average"
-            return Grouping(user.name, gap, _joined(reason, _of_many(user, first)), unsure=True)
+            return Grouping(user.name, gap, _joined(reason, _of_many(user)), unsure=True)
     reason = f"{_sizes(user)}; {_WHOLE}, as even pauses of {gaps[-1]} are common; {_LAST}"
-    return Grouping(user.name, None, _joined(reason, _of_many(user, first)), unsure=True)
+    return Grouping(user.name, None, _joined(reason, _of_many(user)), unsure=True)
 
 
-def _of_many(column: Column, first: int) -> Iterator[str]:
+def _of_many(column: Column) -> Iterator[str]:
     """Yield a doubt about a value that may stand for many users, and one about missing values."""
-    values = column.values.iloc[:first]
+    values = column.head
     counts = values.value_counts()
     if len(counts) and may_be_many(counts.iloc[0], counts.sum(), len(counts)):
         yield (
