@@ -81,21 +81,21 @@ class Trials:
         best_hit: the best HIT@20 of all points.
         best_mrr: the best MRR@20 of all points.
         names: names of the weights that have any effect.
-        single: HIT@20 of the best single view on rare and on new targets; None for too small a part.
+        single: HIT@20 of the best single view on `rare` and on `new` targets, unless they are too few.
     """
 
     def __init__(self, lists: Shortlists, parts: Parts) -> None:
         self.points: dict[Weights, Point] = {}
         self.best_hit = self.best_mrr = 0.0
-        self._counted = parts
+        self._anywhere = parts.anywhere
+        tail = {"rare": parts.rare, "new": parts.new}
+        self._tail = {name: part for name, part in tail.items() if part.sum() >= ENOUGH_OF_A_PART}
+        # What it would cost to lower the items of the other parts is not measured.
+        self._kept_up = tail.keys() - self._tail.keys()
         alone = [lists.ranks(lists.alone(view)) <= _K for view in lists.lifts]
-        self.single = [
-            max([float(hits[part].mean()) for hits in alone], default=0.0) if enough else None
-            for part, enough in self._parts()
-        ]
-        # What it would cost to lower the items of these parts was not measured.
-        self._kept_up = {
-            name for name, single in zip(("rare", "new"), self.single, strict=True) if single is None
+        self.single = {
+            name: max([float(hits[part].mean()) for hits in alone], default=0.0)
+            for name, part in self._tail.items()
         }
         # No mixture can find a target that is not in its shortlist.
         self._within = np.flatnonzero(lists.target >= 0)
@@ -132,9 +132,6 @@ class Trials:
                     if value(found) > value(best):
                         best, improved = found, True
 
-    def _parts(self) -> list[tuple[np.ndarray, bool]]:
-        return [(part, part.sum() >= ENOUGH_OF_A_PART) for part in (self._counted.rare, self._counted.new)]
-
     def _rounded(self, weights: Weights) -> Weights:
         tried = {name: round(weights[name], 3) for name in self.names}
         return Weights(
@@ -156,19 +153,18 @@ class Trials:
         return scores
 
     def _measure(self, weights: Weights, scores: np.ndarray) -> Point:
-        ranks = np.full(len(self._counted.anywhere), UNRANKED)
+        ranks = np.full(len(self._anywhere), UNRANKED)
         ranks[self._within] = self._lists.ranks(scores)
-        hits, anywhere = ranks <= _K, self._counted.anywhere
-        reciprocal = np.where(hits, 1 / ranks, 0)[anywhere]
-        rare, new = (float(hits[part].mean()) if enough else None for part, enough in self._parts())
+        hits = ranks <= _K
+        reciprocal = np.where(hits, 1 / ranks, 0)[self._anywhere]
+        found = {name: float(hits[part].mean()) for name, part in self._tail.items()}
         times = [
-            max(value, 0.5 / part.sum()) / max(single, 1 / part.sum())
-            for value, single, (part, _) in zip((rare, new), self.single, self._parts(), strict=True)
-            if value is not None and single is not None
+            max(found[name], 0.5 / part.sum()) / max(self.single[name], 1 / part.sum())
+            for name, part in self._tail.items()
         ]
         mean = len(times) / sum(1 / each for each in times) if times else 0.0
-        over_all = float(hits[anywhere].mean()), float(reciprocal.mean())
-        return Point(weights, *over_all, rare, new, mean)
+        over_all = float(hits[self._anywhere].mean()), float(reciprocal.mean())
+        return Point(weights, *over_all, found.get("rare"), found.get("new"), mean)
 
 
 def search(lists: Shortlists, parts: Parts, loss: float, progress: Progress = SILENT) -> list[Point]:

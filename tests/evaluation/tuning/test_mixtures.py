@@ -121,7 +121,7 @@ def two_items(n_rare: int, hits_rare: int, n_new: int, hits_new: int) -> tuple[S
 
 def test_the_tail_is_the_harmonic_mean_of_what_it_is_to_the_best_view_alone() -> None:
     trials = Trials(*two_items(100, 10, 200, 40))
-    assert trials.single == [pytest.approx(0.1), pytest.approx(0.2)]
+    assert trials.single == pytest.approx({"rare": 0.1, "new": 0.2})
     nothing = trials.at(Weights())  # Half a hit of 10, and of 40.
     assert (nothing.rare, nothing.new) == (0, 0)
     assert nothing.tail == pytest.approx(2 / (20 + 80))
