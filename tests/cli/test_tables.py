@@ -48,9 +48,9 @@ def test_the_chosen_mixture_is_marked() -> None:
     chosen = Point(Weights(by_id=2, by_metadata=0.5, beside=1), 0.199, 0.09, 0.05, None)
     model, best = Point(Weights(), 0.1, 0.05, 0.01, None), Point(Weights(by_id=1), 0.2, 0.1, 0.01, 0.03)
     console = Console(width=100, record=True, file=io.StringIO(), force_terminal=True)
-    print_choice(Choice(chosen, model, [], {}, None, chosen.weights), console)
+    print_choice(Choice(chosen.weights, chosen, model, [], None, {}), console)
     assert not console.file.getvalue(), "nothing was measured"
-    print_choice(Choice(chosen, model, [best, chosen], {}, None, chosen.weights), console)
+    print_choice(Choice(chosen.weights, chosen, model, [best, chosen], None, {}), console)
     lines = console.export_text(styles=True).splitlines()
     assert [line for line in lines if "\x1b[1m" in line and "19.90" in line and "5.00" in line] == [
         line for line in lines if "19.90" in line
@@ -63,6 +63,6 @@ def test_what_newly_listed_items_are_worth_is_told() -> None:
     chosen, model = Point(Weights(by_id=2), 0.2, 0.09, None, None), Point(Weights(), 0.1, 0.05, None, None)
     listed = Point(Weights(by_id=2, listed=-1.5), 0.19, 0.08, None, 0.0267, 1.444)
     console = Console(width=140, file=io.StringIO())
-    print_choice(Choice(chosen, model, [chosen], {}, listed, listed.weights), console)
+    print_choice(Choice(listed.weights, chosen, model, [chosen], listed, {}), console)
     told = "2.67 % hit at listed -1.5, 1.4 times as many as by the best view alone"
     assert told in console.file.getvalue()

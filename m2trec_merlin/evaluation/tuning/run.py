@@ -35,7 +35,7 @@ from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.version import __version__
 
 #: Number of prefixes below which a choice would be chance.
@@ -47,20 +47,20 @@ class Choice:
     """A chosen mixture, with its alternatives.
 
     Attributes:
+        weights: the weights that are served.
         chosen: the chosen point; its weights are served, except that of newly listed items.
         model: the point of the model alone.
         frontier: Pareto-optimal points over all and on the tail, best over all first.
-        prefixes: number of prefixes, by the part of the sample.
         listed: point of the served weights when training items are listed anew; None if not measured.
-        weights: the weights that are served.
+        prefixes: number of prefixes, by the part of the sample.
     """
 
+    weights: Weights
     chosen: Point
     model: Point
     frontier: list[Point]
-    prefixes: dict[str, int]
     listed: Point | None
-    weights: Weights
+    prefixes: dict[str, int]
 
 
 def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) -> Choice | None:
@@ -102,32 +102,22 @@ def read_choice(folder: Path) -> Choice:
     with reading(path, "tune"):
         chosen, model, *best = map(_point, (content["chosen"], content["model"], *content["frontier"]))
         listed = None if content["listed"] is None else _point(content["listed"])
-        return Choice(chosen, model, best, content["prefixes"], listed, Weights(**content["weights"]))
+        return Choice(Weights(**content["weights"]), chosen, model, best, listed, content["prefixes"])
 
 
 def _point(content: dict[str, Any]) -> Point:
     return Point(**{**content, "weights": Weights(**content["weights"])})
 
 
-def _content(point: Point) -> dict[str, Any]:
-    return {**vars(point), "weights": dict(point.weights)}
+def _content(part: Choice | Point | Weights) -> dict[str, Any]:
+    return dict(part) if isinstance(part, Weights) else vars(part)
 
 
 def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Progress) -> None:
     started = time.perf_counter()
-    catalogue = Catalogue.load(run.catalogue)
-    valid = prefixes_of(Sessions.load(run.sessions("valid")), run.config.evaluation)
     with atomic_directory(run.mixture) as folder:
-        choice = _choose_for(run, catalogue, valid, settings, progress)
-        content = {
-            "weights": dict(choice.weights),
-            "chosen": _content(choice.chosen),
-            "model": _content(choice.model),
-            "frontier": [_content(point) for point in choice.frontier],
-            "listed": None if choice.listed is None else _content(choice.listed),
-            "prefixes": choice.prefixes,
-        }
-        atomic_write(folder / MIXTURE_FILE, json.dumps(content, indent=1) + "\n")
+        choice = _choose_for(run, settings, progress)
+        atomic_write(folder / MIXTURE_FILE, json.dumps(choice, indent=1, default=_content) + "\n")
         if choice.frontier:
             points = {"model alone": choice.model, "chosen": choice.chosen}
             atomic_write(folder / "frontier.svg", plot_frontier(choice.frontier, points))
@@ -143,10 +133,10 @@ def describe(weights: Weights) -> str:
     return told or "the model alone"
 
 
-def _choose_for(
-    run: Run, catalogue: Catalogue, valid: Prefixes, settings: TunedMixture, progress: Progress
-) -> Choice:
+def _choose_for(run: Run, settings: TunedMixture, progress: Progress) -> Choice:
     evaluation, seed = run.config.evaluation, run.config.seed
+    catalogue = Catalogue.load(run.catalogue)
+    valid = prefixes_of(Sessions.load(run.sessions("valid")), evaluation)
     prefixes, parts = draw(valid, catalogue, settings.prefixes, evaluation.sparse_below, seed)
     if len(prefixes) < ENOUGH:
         default = Point(Weights(**FixedMixture().weights()), 0.0, 0.0, None, None)
@@ -155,7 +145,7 @@ def _choose_for(
             f"is taken ({describe(default.weights)}); {ENOUGH} are enough"
         )
         model = Point(Weights(), 0.0, 0.0, None, None)
-        return Choice(default, model, [], parts.sizes(), None, default.weights)
+        return Choice(default.weights, default, model, [], None, parts.sizes())
     known = known_before(run, catalogue, "valid")
     scorer = model_scorer(run, catalogue, progress)
     views = views_of(views_to_try(catalogue), catalogue, known.sessions)
@@ -184,7 +174,7 @@ def _choose_for(
     listed = choose_listed(tried, settings.loss) if tried else None
     highest = WEIGHTS[LISTED].default if listed is None else listed.weights[LISTED]
     weights = bounded_listed(lists, parts, chosen.weights.but(listed=highest), settings.loss)
-    return Choice(chosen, alone, frontier(points), parts.sizes(), listed, weights)
+    return Choice(weights, chosen, alone, frontier(points), listed, parts.sizes())
 
 
 def views_to_try(catalogue: Catalogue) -> list[str]:
