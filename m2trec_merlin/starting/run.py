@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -30,7 +30,7 @@ from m2trec_merlin.starting.sessions import find_grouping, find_split, nearly_sp
 from m2trec_merlin.starting.several import rows_of_several
 from m2trec_merlin.starting.sorted_sessions import shuffled_if_sorted
 from m2trec_merlin.starting.strangers import explain_strangers
-from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
+from m2trec_merlin.starting.times import Times, apart_from, nearly_times, unread_times
 
 #: The most rows kept of a table, and the most events for which the data step is tried.
 _KEPT_ROWS = 200_000
@@ -169,14 +169,7 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     grouping = find_grouping(one, times, taken | several.keys())
     order = find_order(one, times, grouping, taken)
     read = taken.union([order.column] if order.column else [], (each.column for each in times))
-    logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]
-    nearly = [*filter(None, map(nearly_times, logged))]
-    unsure += nearly if nearly or times else unread_times(logged)
-    unsure += [
-        f"'{name}' is called like a time, and cannot be read: {why}"
-        for name, why in one.unreadable.items()
-        if speaks_of(name, "time")
-    ]
+    unsure += _called_times(one, times, read)
     if order.times and order.is_of_file and (apart := apart_from(order.times, one.columns.values())):
         unsure.append(apart)
     if one.file is other.file and (finer := finer_than_items(one, other, grouping.column, read)):
@@ -204,6 +197,16 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
         listed,
         unsure,
     )
+
+
+def _called_times(events: Look, times: list[Times], read: set[str]) -> Iterator[str]:
+    """Yield a doubt for each column that is called like a time, and not read as one."""
+    logged = [c for c in events.columns.values() if c.name not in read and speaks_of(c.name, "time")]
+    nearly = [*filter(None, map(nearly_times, logged))]
+    yield from nearly if nearly or times else unread_times(logged)
+    for name, why in events.unreadable.items():
+        if speaks_of(name, "time"):
+            yield f"'{name}' is called like a time, and cannot be read: {why}"
 
 
 def _both(ask: Callable[[Path], T], events: Path, items: Path) -> tuple[T, T]:
