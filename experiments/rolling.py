@@ -33,7 +33,8 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
-from m2trec_merlin.evaluation.promotion import parse_metric, translate, weigh
+from m2trec_merlin.evaluation.metrics import MetricAt
+from m2trec_merlin.evaluation.promotion import translate, weigh
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
@@ -217,27 +218,24 @@ def make(run: Run, earlier: Run | None, line: Line, name: str) -> None:
 def compare(runs: Mapping[str, Run], line: Line) -> None:
     """Evaluate models on the test sessions of the run from scratch, and record the results in `line`."""
     first = runs[SCRATCH]
-    catalogue, settings = Catalogue.load(first.catalogue), first.config.evaluation
-    sessions, samples, seed = (
-        Sessions.load(first.sessions("test")),
-        settings.bootstrap_samples,
-        first.config.seed,
-    )
+    catalogue, sessions = Catalogue.load(first.catalogue), Sessions.load(first.sessions("test"))
+    config, settings = first.config, first.config.evaluation
+    drawn = settings.bootstrap_samples, config.seed
     outcomes = {}
     for name, run in runs.items():
         own = Catalogue.load(run.catalogue)
         told = translate(sessions, catalogue, own)
-        prefixes = scored_prefixes(told, settings, settings.max_prefixes, seed)
+        prefixes = scored_prefixes(told, config, settings.max_prefixes)
         scorer = ModelScorer(load_model(run.model, own), name)
         outcomes[name] = evaluate(scorer, prefixes, own, settings.model_copy(update={"ks": [20]}))
     for text in METRICS:
-        metric, k = parse_metric(text)
+        metric = MetricAt.parse(text)
         line.values[text] = {}
         for name, outcome in outcomes.items():
-            values = metric.values(outcome, k).astype(np.float64)
-            low, high = session_intervals(values[:, None], outcome.prefixes.session, samples, seed)
+            values = metric.values(outcome)
+            low, high = session_intervals(values[:, None], outcome.prefixes.session, *drawn)
             line.values[text][name] = float(values.mean()), float(low[0]), float(high[0])
-        verdict = weigh(outcomes[CONTINUED], outcomes[SCRATCH], metric, k, samples, seed)
+        verdict = weigh(outcomes[CONTINUED], outcomes[SCRATCH], metric, *drawn)
         line.differences[text] = verdict.difference, verdict.low, verdict.high
     line.prefixes = len(outcomes[SCRATCH].prefixes)
     trained = runs[CONTINUED].step("train").manifest()

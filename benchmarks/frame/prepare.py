@@ -80,8 +80,7 @@ class Prepared:
 
     def prefixes(self, split: str, size: int | None = None) -> Prefixes:
         """Return the prefixes of a split, or a seeded sample of them."""
-        sessions = Sessions.load(self.run.sessions(split))
-        return scored_prefixes(sessions, self.config.evaluation, size, self.config.seed)
+        return scored_prefixes(Sessions.load(self.run.sessions(split)), self.config, size)
 
     def loader(self) -> SessionLoader:
         """Return a loader of training sessions in the batches of training."""

@@ -110,7 +110,7 @@ def _with_baselines(ours: Sequence[AnyScorer], setup: Setup) -> tuple[list[AnySc
 
 def _score(everyone: Sequence[AnyScorer], setup: Setup, progress: Progress) -> list[Outcome]:
     config = setup.config
-    prefixes = scored_prefixes(setup.sessions, config.evaluation, config.evaluation.max_prefixes, config.seed)
+    prefixes = scored_prefixes(setup.sessions, config, config.evaluation.max_prefixes)
     if not len(prefixes):
         raise ArtifactError(f"there is no prefix to score: {why_none(config)}")
     outcomes = []

@@ -8,11 +8,13 @@ or that the catalogue lacks, is in no top(K).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, ItemRanks, Outcome
 
 
@@ -82,6 +84,35 @@ METRICS: tuple[Metric, ...] = (
     Metric("Recall", "share of the distinct remaining items that are among the top K", recall),
     Metric("HitRemaining", "1 if any remaining item is among the top K, else 0", hit_remaining),
 )
+
+
+@dataclass(frozen=True)
+class MetricAt:
+    """A metric with its cut-off, such as HIT@20."""
+
+    metric: Metric
+    k: int
+
+    @classmethod
+    def parse(cls, text: str) -> MetricAt:
+        """Parse a metric and its cut-off, as in HIT@20.
+
+        Raises:
+            ConfigError: there is no such metric.
+        """
+        match = re.fullmatch(r"(\w+)@([1-9]\d{0,3})", text)
+        found = next((metric for metric in METRICS if match and metric.name == match[1]), None)
+        if match is None or found is None:
+            names = ", ".join(f"{metric.name}@K" for metric in METRICS)
+            raise ConfigError(f"metric '{text}': expected one of {names}, as in HIT@20")
+        return cls(found, int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.metric.name}@{self.k}"
+
+    def values(self, outcome: Outcome) -> np.ndarray:
+        """Return the value of each prefix of an outcome, float64 [P]."""
+        return self.metric.values(outcome, self.k).astype(np.float64)
 
 
 def category_metric(attribute: str) -> str:

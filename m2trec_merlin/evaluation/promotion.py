@@ -6,20 +6,19 @@ would look better than an equally good model chosen on others.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
 from m2trec_merlin.evaluation.known import Known, known_before, known_without
-from m2trec_merlin.evaluation.metrics import METRICS, Metric
+from m2trec_merlin.evaluation.metrics import MetricAt
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
@@ -127,12 +126,13 @@ def judge(
             served model reads event attributes that the candidate's data lack.
         ConfigError: the metric is unknown, its cut-off spans the catalogue, or intervals are turned off.
     """
-    measured, k = parse_metric(metric)
-    config, seed = candidate.config.evaluation.model_copy(update={"ks": [k]}), candidate.config.seed
-    if not config.bootstrap_samples:
+    measured = MetricAt.parse(metric)
+    evaluation = candidate.config.evaluation.model_copy(update={"ks": [measured.k]})
+    config = candidate.config.model_copy(update={"evaluation": evaluation})
+    if not evaluation.bootstrap_samples:
         raise ConfigError("evaluation.bootstrap_samples is 0: to promote a model takes intervals")
     ours, theirs = Catalogue.load(candidate.catalogue), Catalogue.load(current.catalogue)
-    if k >= (fewest := min(ours.n_rows, theirs.n_rows) - 1):
+    if measured.k >= (fewest := min(ours.n_rows, theirs.n_rows) - 1):
         raise ConfigError(
             f"metric '{metric}': any model finds all of {fewest:,} items: take a smaller cut-off"
         )
@@ -153,32 +153,25 @@ def judge(
     known = known_before(candidate, ours, split)
     known_to_current = known_without(current, theirs, candidate, split)
     verdict = weigh(
-        _outcome(candidate, ours, known, sessions, config, seed, progress),
-        _outcome(current, theirs, known_to_current, translated, config, seed, progress),
+        _outcome(candidate, ours, known, sessions, config, progress),
+        _outcome(current, theirs, known_to_current, translated, config, progress),
         measured,
-        k,
-        config.bootstrap_samples,
-        seed,
+        evaluation.bootstrap_samples,
+        config.seed,
     )
     return replace(verdict, unknown=float(lacking.mean()), margin=margin)
 
 
 def _outcome(
-    run: Run,
-    catalogue: Catalogue,
-    known: Known,
-    sessions: Sessions,
-    config: EvaluationConfig,
-    seed: int,
-    progress: Progress,
+    run: Run, catalogue: Catalogue, known: Known, sessions: Sessions, config: Config, progress: Progress
 ) -> Outcome:
-    prefixes = scored_prefixes(sessions, config, config.max_prefixes, seed)
-    served = our_scorers(run, catalogue, known)[-1]
+    prefixes = scored_prefixes(sessions, config, config.evaluation.max_prefixes)
     # For items only: a promotion never depends on categories.
-    return evaluate(WithoutUnknown(served, catalogue), prefixes, catalogue, config, progress=progress)
+    served = WithoutUnknown(our_scorers(run, catalogue, known)[-1], catalogue)
+    return evaluate(served, prefixes, catalogue, config.evaluation, progress=progress)
 
 
-def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples: int, seed: int) -> Verdict:
+def weigh(candidate: Outcome, current: Outcome, metric: MetricAt, samples: int, seed: int) -> Verdict:
     """Compare two outcomes on the same prefixes, by resampling sessions with the values of both.
 
     Raises:
@@ -186,14 +179,13 @@ def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples:
     """
     if not len(candidate.prefixes):
         raise ArtifactError("there is no prefix to compare on: no session has one")
-    values = [metric.values(outcome, k).astype(np.float64) for outcome in (candidate, current)]
-    difference = values[0] - values[1]
+    ours, theirs = metric.values(candidate), metric.values(current)
+    difference = ours - theirs
     low, high = session_intervals(difference[:, None], candidate.prefixes.session, samples, seed)
-    means = [float(each.mean()) for each in values]
     return Verdict(
-        metric=f"{metric.name}@{k}",
-        candidate=means[0],
-        current=means[1],
+        metric=str(metric),
+        candidate=float(ours.mean()),
+        current=float(theirs.mean()),
         difference=float(difference.mean()),
         low=float(low[0]),
         high=float(high[0]),
@@ -205,17 +197,3 @@ def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples:
 def translate(sessions: Sessions, of: Catalogue, to: Catalogue) -> Sessions:
     """Return sessions with the rows of another catalogue; NO_ITEM for items that it lacks."""
     return replace(sessions, rows=of.rows_in(to)[sessions.rows])
-
-
-def parse_metric(text: str) -> tuple[Metric, int]:
-    """Parse a metric and its cut-off, as in HIT@20.
-
-    Raises:
-        ConfigError: there is no such metric.
-    """
-    match = re.fullmatch(r"(\w+)@([1-9]\d{0,3})", text)
-    found = next((metric for metric in METRICS if match and metric.name == match[1]), None)
-    if match is None or found is None:
-        names = ", ".join(f"{metric.name}@K" for metric in METRICS)
-        raise ConfigError(f"metric '{text}': expected one of {names}, as in HIT@20")
-    return found, int(match[2])

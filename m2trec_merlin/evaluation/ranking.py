@@ -118,9 +118,9 @@ def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
     return prefixes.take(np.flatnonzero(prefixes.length == sessions.lengths[prefixes.session] - 1))
 
 
-def scored_prefixes(sessions: Sessions, config: EvaluationConfig, most: int | None, seed: int) -> Prefixes:
+def scored_prefixes(sessions: Sessions, config: Config, most: int | None) -> Prefixes:
     """Return the prefixes to score: a sample of at most `most` prefixes of `prefixes_of`."""
-    return sample_prefixes(prefixes_of(sessions, config), most, seed)
+    return sample_prefixes(prefixes_of(sessions, config.evaluation), most, config.seed)
 
 
 def identify_prefixes(prefixes: Prefixes, catalogue: Catalogue) -> str:

@@ -93,7 +93,7 @@ def evaluate(
     for what in ignored:
         warnings.warn(what, stacklevel=2)
     config = opened.config
-    prefixes = ranking.scored_prefixes(own, config.evaluation, config.evaluation.max_prefixes, config.seed)
+    prefixes = ranking.scored_prefixes(own, config, config.evaluation.max_prefixes)
     known = known_before(opened, catalogue)
     measured: list[Measurement] = []
     for scorer in our_scorers(opened, catalogue, known, progress):

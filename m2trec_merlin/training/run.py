@@ -161,7 +161,7 @@ def _trainer(
     if start.drawn:
         settings = continued(settings, len(loader))
     sessions = Sessions.load(run.sessions("valid"))
-    validation = scored_prefixes(sessions, config.evaluation, settings.validation_prefixes, config.seed)
+    validation = scored_prefixes(sessions, config, settings.validation_prefixes)
     if not len(validation):
         what = f"{run.sessions('valid')} has no prefix that tells which epoch is best"
         raise ArtifactError(f"{what}: {why_none(config)}")

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.metrics import (
     METRICS,
+    MetricAt,
     category_hit,
     discounted_gain,
     hit,
@@ -78,3 +80,11 @@ def test_an_outcome_of_categories_has_no_metric_on_items() -> None:
     outcome = Outcome("colours", "", example().prefixes, (1,), None)
     with pytest.raises(ValueError, match="ranks categories only"):
         hit(outcome, 1)
+
+
+@pytest.mark.parametrize("text", ["HIT", "HIT@0", "hit@20", "HIT@99999", "HIT@20 "])
+def test_metrics_that_are_none(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected one of HIT@K, MRR@K, NDCG@K, Recall@K, .* as in HIT@20"):
+        MetricAt.parse(text)
+    metric = MetricAt.parse("MRR@5")
+    assert (metric.metric.name, metric.k, str(metric)) == ("MRR", 5, "MRR@5")

@@ -17,9 +17,9 @@ from m2trec_merlin.config.serving import FixedMixture
 from m2trec_merlin.contract import checksums
 from m2trec_merlin.contract.checksums import seal
 from m2trec_merlin.errors import ArtifactError, ConfigError
-from m2trec_merlin.evaluation.metrics import METRICS
+from m2trec_merlin.evaluation.metrics import MetricAt
 from m2trec_merlin.evaluation.outcomes import ItemRanks, Outcome
-from m2trec_merlin.evaluation.promotion import judge, open_run, parse_metric, translate, weigh
+from m2trec_merlin.evaluation.promotion import judge, open_run, translate, weigh
 from m2trec_merlin.evaluation.served import WithoutUnknown
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import save_model
@@ -29,7 +29,7 @@ from tests.worlds.checkerboard import checkerboard
 from tests.worlds.rewritten import as_if_written
 from tests.worlds.shop import N_ITEMS, Shop, build_shop, offline_scores
 
-HIT = METRICS[0]
+HIT = MetricAt.parse("HIT@1")
 
 
 def outcome(sessions: Sessions, ranks: list[int]) -> Outcome:
@@ -43,27 +43,27 @@ def test_differences_are_paired_by_session() -> None:
     # Alone each model varies much, from session to session; together they always differ by the same.
     good = outcome(sessions, [1, 1, 1, 9] * 20)
     poor = outcome(sessions, [1, 9, 9, 9] * 20)
-    verdict = weigh(good, poor, HIT, 1, samples=200, seed=0)
+    verdict = weigh(good, poor, HIT, samples=200, seed=0)
     assert (verdict.candidate, verdict.current, verdict.prefixes) == (0.75, 0.25, 80)
     assert (verdict.difference, verdict.low, verdict.high) == (0.5, 0.5, 0.5) and verdict.takes_over
-    back = weigh(poor, good, HIT, 1, samples=200, seed=0)
+    back = weigh(poor, good, HIT, samples=200, seed=0)
     assert (back.difference, back.high) == (-0.5, -0.5) and not back.takes_over
 
 
 def test_better_by_chance_is_not_better() -> None:
     sessions = Sessions.from_lists([[1, 2]] * 40)
-    once = weigh(outcome(sessions, [1] + [9] * 39), outcome(sessions, [9] * 40), HIT, 1, 500, 0)
+    once = weigh(outcome(sessions, [1] + [9] * 39), outcome(sessions, [9] * 40), HIT, 500, 0)
     assert once.difference == 1 / 40 and once.low == 0 and not once.takes_over
-    same = weigh(outcome(sessions, [1] * 40), outcome(sessions, [1] * 40), HIT, 1, 500, 0)
+    same = weigh(outcome(sessions, [1] * 40), outcome(sessions, [1] * 40), HIT, 500, 0)
     assert same.difference == 0 and not same.takes_over
 
 
 def test_few_sessions_decide_nothing() -> None:
     """All of them alike, they have an interval without a width."""
     few, enough = (Sessions.from_lists([[1, 2]] * count) for count in (19, 20))
-    verdict = weigh(outcome(few, [1] * 19), outcome(few, [9] * 19), HIT, 1, 100, 0)
+    verdict = weigh(outcome(few, [1] * 19), outcome(few, [9] * 19), HIT, 100, 0)
     assert verdict.low == 1 and verdict.is_of_few and not verdict.takes_over
-    verdict = weigh(outcome(enough, [1] * 20), outcome(enough, [9] * 20), HIT, 1, 100, 0)
+    verdict = weigh(outcome(enough, [1] * 20), outcome(enough, [9] * 20), HIT, 100, 0)
     assert verdict.sessions == 20 and verdict.takes_over
 
 
@@ -77,14 +77,6 @@ def test_sessions_are_read_in_the_rows_of_another_catalogue(tmp_path: Path) -> N
     smaller = checkerboard(tmp_path).catalogue
     object.__setattr__(smaller, "item_ids", smaller.item_ids[:12])
     assert translate(some, ours.catalogue, smaller).rows.tolist() == [0, 1, 0]
-
-
-@pytest.mark.parametrize("text", ["HIT", "HIT@0", "hit@20", "HIT@99999", "HIT@20 "])
-def test_metrics_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"expected one of HIT@K, MRR@K, NDCG@K, Recall@K, .* as in HIT@20"):
-        parse_metric(text)
-    metric, k = parse_metric("MRR@5")
-    assert (metric.name, k) == ("MRR", 5)
 
 
 @pytest.fixture(scope="module")
