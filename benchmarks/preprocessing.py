@@ -55,7 +55,7 @@ from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
 from m2trec_merlin.preprocessing.items import workflow_columns
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
-from m2trec_merlin.preprocessing.sessions import write_part
+from m2trec_merlin.preprocessing.sessions import SessionsWriter
 from m2trec_merlin.workflows.items import encode_items, items_workflow
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, sessions_workflow
 
@@ -199,9 +199,9 @@ def compare_sessions(contest: Contest, data: Prepared, folder: Path) -> None:
         output.mkdir()
 
     def ours() -> None:
-        workflow = sessions_workflow(rows, *limits).fit_schema(schema)
+        writer = SessionsWriter(sessions_workflow(rows, *limits).fit_schema(schema))
         for part in parts:
-            write_part(workflow, str(part), str(outputs[0] / part.name))
+            writer.write(part, outputs[0] / part.name)
 
     systems: Systems = {
         f"{OURS}, NVTabular workflow": ours,
@@ -261,8 +261,9 @@ def compare_small_parts(contest: Contest, workflow: Workflow, events: pd.DataFra
     contest.run(f"{len(frames)} small parts, in memory", systems, len(frames), "parts/s")
 
     def one_task_each() -> None:
+        writer = SessionsWriter(workflow)
         for file in files:
-            write_part(workflow, str(file), str(folder / "out.parquet"))
+            writer.write(file, folder / "out.parquet")
 
     def merlin_dataset() -> None:
         ddf = workflow.transform(dataset_of_parts(files, EVENT_COLUMNS)).to_ddf()

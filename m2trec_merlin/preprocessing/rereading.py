@@ -16,7 +16,7 @@ from m2trec_merlin.encoded import NO_ITEM, EncodedItems
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.parts import find_parts
-from m2trec_merlin.preprocessing.sessions import write_part
+from m2trec_merlin.preprocessing.sessions import SessionsWriter
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences
 from m2trec_merlin.sessions import Sessions, event_fields, session_files
@@ -58,7 +58,7 @@ def encode_with_run(run: Run, catalogue: Catalogue, split: str, by: Run) -> Enco
         with reading(parts[0], "data"):
             workflow.fit_schema(dataset_of_parts(parts[:1], columns).schema)
         read_learned(workflow, by.events_workflow)
-        fields = event_fields(session_files(by.sessions("train")))
+        writer = SessionsWriter(workflow, event_fields(session_files(by.sessions("train"))))
         files = [Path(folder) / part.name for part in parts]
         made = EventColumns(by.config)
         known_there = Catalogue.load(by.catalogue) if made.derived else None
@@ -66,7 +66,7 @@ def encode_with_run(run: Run, catalogue: Catalogue, split: str, by: Run) -> Enco
             source = part
             if known_there is not None:
                 source = _made_again(part, made, known_there, Path(folder) / "events.parquet")
-            write_part(workflow, str(source), str(file), fields=fields)
+            writer.write(source, file)
         return Sessions.read(files).attributes
 
 

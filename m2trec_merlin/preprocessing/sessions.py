@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -35,9 +36,6 @@ from m2trec_merlin.runs.folder import EVENTS_WORKFLOW, TRAINED_BEFORE
 from m2trec_merlin.sessions import IS_TARGET, Sessions, event_metadata
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
 from m2trec_merlin.workflows.storage import read_learned
-
-#: Names of the counts of each split.
-_COUNTED = ("sessions", "events", "unknown_items_dropped")
 
 
 def build_sessions(
@@ -83,9 +81,7 @@ def build_sessions(
     with TemporaryDirectory(dir=output, prefix=".vocabularies.") as storage:
         for split in SPLITS:
             parts = find_parts(data, split)
-            longest = None
-            if split == "train":
-                longest = longest_training_session(config, data, start)
+            longest = longest_training_session(config, data, start) if split == "train" else None
             shortest = config.data.min_session_length
             workflow = sessions_workflow(rows, shortest, longest, attributes, targets, Path(storage))
             with reading(parts[0], "data"):
@@ -97,21 +93,19 @@ def build_sessions(
                 fields = save_events(workflow, attributes, output)
             elif attributes:
                 read_learned(workflow, output / EVENTS_WORKFLOW)
-            folder = output / split
-            folder.mkdir(parents=True)
-            # One task of our own per part: with a Merlin Dataset, each task would carry the graph of all.
-            shared, write = delayed(workflow), delayed(write_part)
-            names = [(str(part), str(folder / part.name)) for part in parts]
-            tasks = [write(shared, *each, workers.device, fields, targets) for each in names]
-            written = workers.run(tasks, f"sessions, {split}")
-            *counts, cut, prefixes = map(sum, zip(*written, strict=True))
-            facts[split] = dict(zip(_COUNTED, counts, strict=True))
-            if targets and not prefixes:
+            writer = SessionsWriter(workflow, fields, targets, workers.device)
+            written = writer.write_all(parts, output / split, workers)
+            if targets and not written.prefixes:
                 raise DataError(
                     str(data), [f"no event of the {split} sessions may be a target (data.targets)"]
                 )
+            facts[split] = {
+                "sessions": written.sessions,
+                "events": written.events,
+                "unknown_items_dropped": written.unknown,
+            }
             if longest is not None:
-                facts[split] |= {LONGEST_SESSION: longest, CUT_EVENTS: cut}
+                facts[split] |= {LONGEST_SESSION: longest, CUT_EVENTS: written.cut}
     if sizes := {field.name: field.size for field in fields if field.layout.has_vocabulary}:
         facts["train"][EVENT_VOCABULARIES] = sizes
     if start is not None:
@@ -121,59 +115,91 @@ def build_sessions(
     return facts
 
 
-def write_part(
-    workflow: Workflow,
-    source: str,
-    target: str,
-    device: str = "cpu",
-    fields: Sequence[Field] = (),
-    targets: Sequence[str] = (),
-) -> tuple[int, int, int, int, int]:
-    """Write the sessions of one part of the interactions.
+class Written(NamedTuple):
+    """Counts of what was written.
 
-    Args:
+    Attributes:
+        sessions: sessions written.
+        events: their events.
+        unknown: events of unknown items, which were dropped.
+        cut: events that were cut off long sessions.
+        prefixes: prefixes that have a target; 0 if all events may be targets.
+    """
+
+    sessions: int
+    events: int
+    unknown: int
+    cut: int
+    prefixes: int
+
+
+@dataclass(frozen=True)
+class SessionsWriter:
+    """Writes the interactions of a split as sessions.
+
+    Attributes:
         workflow: a workflow from `sessions_workflow`, its schema fitted.
-        source: file of events.
-        target: file of sessions to write.
-        device: `cpu` or `cuda`.
         fields: fields of the encoded attributes of events.
         targets: name of the column that tells which events may be targets, if there is one.
-
-    Returns:
-        The numbers of sessions and events written, of events of unknown items dropped, of events cut, and of
-        prefixes that have a target (0 without `targets`).
-
-    Raises:
-        DataError: no event has a known item.
+        device: `cpu` or `cuda`.
     """
-    frames = frames_on(device)
-    with reading(Path(source), "data"):
-        columns = [*EVENT_COLUMNS, *(field.name for field in fields), *targets]
-        events = frames.read(Path(source), columns, categories=True)
-    [join] = Graph.get_nodes_by_op_type([workflow.output_node], JoinRows)
-    unknown = join.op.count_unknown(events)
-    if unknown == len(events):
-        raise DataError(source, ["holds no item of the catalogue: run `m2trec data --force`"])
-    with columns_without_copies():
-        sessions = workflow.transform(events)
-    rows = frames.to_host(sessions["row_list"]).cast(pa.list_(pa.int64()))
-    table = pa.table({SESSION_ID: frames.to_host(sessions[SESSION_ID]), "row": rows})
-    for field in fields:
-        lists = frames.to_host(sessions[f"{field.name}_list"])
-        table = table.append_column(field.name, lists.cast(pa.list_(field.arrow_type)))
-    for column in targets:
-        lists = frames.to_host(sessions[f"{column}_list"])
-        table = table.append_column(IS_TARGET, lists.cast(pa.list_(pa.bool_())))
-    # Session ids hardly repeat, so a dictionary of them would be built in vain.
-    repeated = ["row", *(field.name for field in fields if field.layout is Layout.IDS)]
-    table = table.replace_schema_metadata(event_metadata(fields))
-    pq.write_table(table, target, use_dictionary=[f"{name}.list.element" for name in repeated])
-    n_events = len(rows.flatten())
-    before_cutting = frames.to_host(sessions["row_count"]).to_numpy(zero_copy_only=False)
-    return (
-        len(table),
-        n_events,
-        unknown,
-        int(before_cutting.sum()) - n_events,
-        Sessions.read([Path(target)]).n_prefixes if targets else 0,
-    )
+
+    workflow: Workflow
+    fields: Sequence[Field] = ()
+    targets: Sequence[str] = ()
+    device: str = "cpu"
+
+    def write_all(self, parts: Sequence[Path], folder: Path, workers: Workers) -> Written:
+        """Write the sessions of all parts into a new folder, named as the split.
+
+        Raises:
+            DataError: no event of a part has a known item.
+        """
+        folder.mkdir(parents=True)
+        # One task of our own per part: with a Merlin Dataset, each task would carry the graph of all.
+        shared = delayed(self)
+        tasks = [shared.write(part, folder / part.name) for part in parts]
+        written = workers.run(tasks, f"sessions, {folder.name}")
+        return Written(*map(sum, zip(*written, strict=True)))
+
+    def write(self, source: Path, target: Path) -> Written:
+        """Write the sessions of one part of the interactions.
+
+        Args:
+            source: file of events.
+            target: file of sessions to write.
+
+        Raises:
+            DataError: no event has a known item.
+        """
+        frames = frames_on(self.device)
+        with reading(source, "data"):
+            columns = [*EVENT_COLUMNS, *(field.name for field in self.fields), *self.targets]
+            events = frames.read(source, columns, categories=True)
+        [join] = Graph.get_nodes_by_op_type([self.workflow.output_node], JoinRows)
+        unknown = join.op.count_unknown(events)
+        if unknown == len(events):
+            raise DataError(str(source), ["holds no item of the catalogue: run `m2trec data --force`"])
+        with columns_without_copies():
+            sessions = self.workflow.transform(events)
+        rows = frames.to_host(sessions["row_list"]).cast(pa.list_(pa.int64()))
+        table = pa.table({SESSION_ID: frames.to_host(sessions[SESSION_ID]), "row": rows})
+        for field in self.fields:
+            lists = frames.to_host(sessions[f"{field.name}_list"])
+            table = table.append_column(field.name, lists.cast(pa.list_(field.arrow_type)))
+        for column in self.targets:
+            lists = frames.to_host(sessions[f"{column}_list"])
+            table = table.append_column(IS_TARGET, lists.cast(pa.list_(pa.bool_())))
+        # Session ids hardly repeat, so a dictionary of them would be built in vain.
+        repeated = ["row", *(field.name for field in self.fields if field.layout is Layout.IDS)]
+        table = table.replace_schema_metadata(event_metadata(self.fields))
+        pq.write_table(table, target, use_dictionary=[f"{name}.list.element" for name in repeated])
+        kept = len(rows.flatten())
+        before_cutting = frames.to_host(sessions["row_count"]).to_numpy(zero_copy_only=False)
+        return Written(
+            sessions=len(table),
+            events=kept,
+            unknown=unknown,
+            cut=int(before_cutting.sum()) - kept,
+            prefixes=Sessions.read([target]).n_prefixes if self.targets else 0,
+        )
