@@ -16,32 +16,20 @@ from m2trec_merlin.contract.about import EXPORTED_CATALOGUE, About, number_of
 from m2trec_merlin.contract.catalogue import CatalogueVersion
 from m2trec_merlin.contract.explanation import POPULARITY, Explanation
 from m2trec_merlin.contract.identity import export_version, repository_of
-from m2trec_merlin.contract.version import (
-    CATEGORIES,
-    SESSION_GRAPH,
-    Description,
-)
-from m2trec_merlin.encoded import (
-    NO_ITEM,
-    EncodedItems,
-    join_items,
-    missing_items,
-    split_items,
-)
+from m2trec_merlin.contract.version import CATEGORIES, SESSION_GRAPH, Description
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, missing_items, split_items
 from m2trec_merlin.search.candidates import Found, find_best
 from m2trec_merlin.search.similar import SimilarItems
 from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
 from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, Explainer
-from m2trec_merlin.serving.runtime.answering.session_encoding import (
-    QueryEncoder,
-    VectorSession,
-)
+from m2trec_merlin.serving.runtime.answering.session_encoding import QueryEncoder, VectorSession
 from m2trec_merlin.serving.runtime.catalogue.graph import ItemGraph
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import (
     Clock,
     ExportedCatalogue,
     OpenVersion,
+    RowsOfVectors,
     ServedCatalogue,
 )
 from m2trec_merlin.serving.runtime.options import Draft, apply_options, without_effect
@@ -95,11 +83,8 @@ class Recommender:
 
     def item_vectors(self, request: Request) -> np.ndarray:
         """Return the item vectors of a session, float32 [L, I]."""
-        rows, catalogue = request.rows, self.catalogues.get(request.catalogue)
-        vectors = catalogue.vectors.take(np.maximum(rows, NO_ITEM))
-        if (new := rows < NO_ITEM).any():
-            vectors[new] = self._encode_new([request.new_items])[-1 - rows[new]]
-        return vectors
+        [session] = self._sessions(self.catalogues.get(request.catalogue).vectors, [request])
+        return session.vectors
 
     def catalogue(self, name: str | None = None) -> ServedCatalogue:
         """Return a version of the catalogue with the items that are available at this time.
@@ -170,7 +155,7 @@ class Recommender:
         return catalogue, replace(request, new_items=session, outside={})
 
     def _rank(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
-        sessions = self._sessions(catalogue, requests)
+        sessions = self._sessions(catalogue.vectors, requests)
         queries_BD, *probabilities = self._encoder.encode(sessions)
         drafts = [_draft(catalogue, request) for request in requests]
         rows = [request.rows for request in requests]
@@ -188,16 +173,14 @@ class Recommender:
             answers.append(answer)
         return answers
 
-    def _sessions(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[VectorSession]:
+    def _sessions(self, known: RowsOfVectors, requests: list[Request]) -> list[VectorSession]:
         """Return sessions with their item vectors; items outside of the catalogue are encoded in one pass."""
         new_vectors = self._encode_new([r.new_items for r in requests if (r.rows < NO_ITEM).any()])
         sessions, used = [], 0
         for request in requests:
             rows = request.rows
-            vectors = np.empty((len(rows), catalogue.vectors.width), np.float32)
-            new = rows < NO_ITEM
-            vectors[~new] = catalogue.vectors.take(rows[~new])
-            if new.any():
+            vectors = known.take(np.maximum(rows, NO_ITEM))
+            if (new := rows < NO_ITEM).any():
                 vectors[new] = new_vectors[used - 1 - rows[new]]
                 used -= int(rows.min())
             events = request.events or missing_items(self.version.event_fields, len(rows))
