@@ -17,7 +17,7 @@ from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions, count_sessions, session_files
-from m2trec_merlin.training.checkpoint import TrainingState
+from m2trec_merlin.training.checkpoint import Checkpoints, TrainingState
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.trainer import Trainer
 
@@ -67,8 +67,8 @@ def main(job: Job) -> None:
     # The mean number of sessions and targets per batch, which is exact at the end of an epoch.
     monitor = MeterMonitor(meter, len(exchange.train) / len(loader), exchange.n_targets / len(loader))
     nothing = Prefixes(Sessions.from_lists([]), np.empty(0, np.int64), np.empty(0, np.int64))
-    folder = Path(job.folder) / "checkpoints"
-    trainer = Trainer(model, catalogue, loader, nothing, config.training, folder, "benchmark", monitor)
+    checkpoints = Checkpoints(Path(job.folder) / "checkpoints", "benchmark")
+    trainer = Trainer(model, catalogue, loader, nothing, config.training, checkpoints, monitor)
     with suppress(BudgetSpent):
         trainer.train(job.seed, resume=False)
     meter.finish()

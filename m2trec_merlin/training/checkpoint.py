@@ -59,119 +59,106 @@ class TrainingState:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def save_checkpoint(
-    folder: Path,
-    model: nn.Module,
-    optimizer: Optimizers,
-    state: TrainingState,
-    inputs: str,
-    processes: Processes,
-) -> Path:
-    """Write a checkpoint and remove old ones; all processes of a training have to call it.
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints of one training.
 
-    The weights of the best epoch so far must be there, see `best_weights`.
-
-    Args:
-        folder: folder of this training's checkpoints.
-        model: the model, whose weights are saved.
-        optimizer: optimisers, whose state is saved.
-        state: progress of the training.
-        inputs: fingerprint of model and data; only the same training may resume from the checkpoint.
-        processes: processes of the training; all their random number generators are saved, by the first one.
+    Attributes:
+        folder: the folder that they are in.
+        inputs: fingerprint of model and data; only the same training may resume from a checkpoint.
     """
-    target = folder / _STEP.format(state.step)
-    random = _random_states(model, processes)
-    if not processes.is_first:
-        return target
-    tensors = {f"model.{name}": weight for name, weight in weights_of(model).items()}
-    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state_tensors().items()}
-    with atomic_directory(target) as temporary:
-        save_file(tensors | random, temporary / _TENSORS)
-        digest = sha256(temporary / _TENSORS)
-        content = {"inputs": inputs, _DIGEST: digest, "progress": asdict(state)}
-        if state.best_epoch:
-            content[_BEST_DIGEST] = sha256(best_weights(folder, state.best_epoch))
-        (temporary / _STATE).write_text(json.dumps(content, indent=2), encoding="utf-8")
-    for old in sorted(folder.glob(_STEPS))[:-_KEEP]:
-        shutil.rmtree(old, ignore_errors=True)
-    # Training may also resume from the checkpoint before the newest.
-    for path in set(folder.glob(_BESTS)) - {best_weights(folder, epoch) for epoch in _best_epochs(folder)}:
-        path.unlink()
-    return target
 
+    folder: Path
+    inputs: str
 
-def best_weights(folder: Path, epoch: int) -> Path:
-    """Return the path of the weights of an epoch that was the best so far, in the folder of a training."""
-    return folder / _BEST.format(epoch)
+    def save(
+        self, model: nn.Module, optimizer: Optimizers, state: TrainingState, processes: Processes
+    ) -> None:
+        """Write a checkpoint and remove old ones; all processes of a training have to call it.
 
+        The weights of the best epoch so far must be there, see `best_weights`.
 
-def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
-    device = next(model.parameters()).device
-    own = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        own["cuda"] = torch.cuda.get_rng_state()
-    return {
-        f"random.{name}.{rank}": of_rank.cpu()
-        for name, state in own.items()
-        for rank, of_rank in enumerate(processes.gather(state.to(device)))
-    }
+        Args:
+            model: the model, whose weights are saved.
+            optimizer: optimisers, whose state is saved.
+            state: progress of the training.
+            processes: processes of the training; all their random number generators are saved, by the first
+                one.
+        """
+        random = _random_states(model, processes)
+        if not processes.is_first:
+            return
+        tensors = {f"model.{name}": weight for name, weight in weights_of(model).items()}
+        tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state_tensors().items()}
+        with atomic_directory(self.folder / _STEP.format(state.step)) as temporary:
+            save_file(tensors | random, temporary / _TENSORS)
+            digest = sha256(temporary / _TENSORS)
+            content = {"inputs": self.inputs, _DIGEST: digest, "progress": asdict(state)}
+            if state.best_epoch:
+                content[_BEST_DIGEST] = sha256(self.best_weights(state.best_epoch))
+            (temporary / _STATE).write_text(json.dumps(content, indent=2), encoding="utf-8")
+        for old in self._all()[:-_KEEP]:
+            shutil.rmtree(old, ignore_errors=True)
+        # Training may also resume from the checkpoint before the newest.
+        needed = {self.best_weights(epoch) for epoch in self._best_epochs()}
+        for path in set(self.folder.glob(_BESTS)) - needed:
+            path.unlink()
 
+    def best_weights(self, epoch: int) -> Path:
+        """Return the path of the weights of an epoch that was the best so far."""
+        return self.folder / _BEST.format(epoch)
 
-def find_checkpoint(folder: Path, inputs: str, progress: Progress = SILENT) -> Path | None:
-    """Return the newest readable checkpoint of the same training, or None if there is no checkpoint.
+    def find(self, progress: Progress = SILENT) -> Path | None:
+        """Return the newest readable checkpoint of this training, or None if there is no checkpoint.
 
-    Args:
-        folder: folder of this training's checkpoints.
-        inputs: fingerprint of model and data, see `save_checkpoint`.
-        progress: receives a line if newer checkpoints cannot be read.
+        Args:
+            progress: receives a line if newer checkpoints cannot be read.
 
-    Raises:
-        ArtifactError: there are damaged checkpoints, and none that can be resumed.
-    """
-    damaged: list[Path] = []
-    for path in sorted(folder.glob(_STEPS), reverse=True):
-        try:
-            content = read_json(path / _STATE, "train")
-            broken = None if content.get(_DIGEST) == sha256(path / _TENSORS) else path
-        except (ArtifactError, OSError):
-            broken = path
-        if broken is None and content.get("inputs") != inputs:
-            continue
-        if broken := broken or _broken_best(folder, content):
-            damaged.append(broken)
-            continue
+        Raises:
+            ArtifactError: there are damaged checkpoints, and none that can be resumed.
+        """
+        damaged: list[Path] = []
+        for path in reversed(self._all()):
+            try:
+                content = read_json(path / _STATE, "train")
+                broken = None if content.get(_DIGEST) == sha256(path / _TENSORS) else path
+            except (ArtifactError, OSError):
+                broken = path
+            if broken is None and content.get("inputs") != self.inputs:
+                continue
+            if broken := broken or self._broken_best(content):
+                damaged.append(broken)
+                continue
+            if damaged:
+                progress.say(f"{_named(damaged)} cannot be read: going on from {path.name}, before it")
+            return path
         if damaged:
-            progress.say(f"{_named(damaged)} cannot be read: going on from {path.name}, before it")
-        return path
-    if damaged:
-        raise ArtifactError(
-            f"{_named(damaged)} cannot be read, and there is no other checkpoint to go on from: "
-            "run `m2trec train --restart`"
-        )
-    return None
+            raise ArtifactError(
+                f"{_named(damaged)} cannot be read, and there is no other checkpoint to go on from: "
+                "run `m2trec train --restart`"
+            )
+        return None
 
+    def _all(self) -> list[Path]:
+        """Return all checkpoints in the folder, the newest last."""
+        return sorted(self.folder.glob(_STEPS))
 
-def _broken_best(folder: Path, content: dict[str, Any]) -> Path | None:
-    """Return the best weights that a checkpoint needs if they are missing or altered."""
-    epoch = int(content["progress"]["best_epoch"])
-    path = best_weights(folder, epoch)
-    # Checkpoints of earlier versions hold no digest of them.
-    is_whole = not epoch or (path.is_file() and content.get(_BEST_DIGEST) in (None, sha256(path)))
-    return None if is_whole else path
+    def _broken_best(self, content: dict[str, Any]) -> Path | None:
+        """Return the best weights that a checkpoint needs if they are missing or altered."""
+        epoch = int(content["progress"]["best_epoch"])
+        path = self.best_weights(epoch)
+        # Checkpoints of earlier versions hold no digest of them.
+        is_whole = not epoch or (path.is_file() and content.get(_BEST_DIGEST) in (None, sha256(path)))
+        return None if is_whole else path
 
-
-def _named(paths: list[Path]) -> str:
-    return ", ".join(map(str, dict.fromkeys(paths)))
-
-
-def _best_epochs(folder: Path) -> set[int]:
-    """Return the best epochs according to the checkpoints in a folder; 0 for one without any."""
-    found = set()
-    for path in folder.glob(_STEPS):
-        # No training resumes from a checkpoint that cannot be read.
-        with suppress(ArtifactError, KeyError):
-            found.add(int(read_json(path / _STATE, "train")["progress"]["best_epoch"]))
-    return found
+    def _best_epochs(self) -> set[int]:
+        """Return the best epochs according to the checkpoints in the folder; 0 for one without any."""
+        found = set()
+        for path in self._all():
+            # No training resumes from a checkpoint that cannot be read.
+            with suppress(ArtifactError, KeyError):
+                found.add(int(read_json(path / _STATE, "train")["progress"]["best_epoch"]))
+        return found
 
 
 def load_checkpoint(
@@ -189,3 +176,19 @@ def load_checkpoint(
     if (cuda := parts["random"].get(f"cuda.{processes.rank}")) is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(cuda)
     return TrainingState(**read_json(path / _STATE, "train")["progress"])
+
+
+def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
+    device = next(model.parameters()).device
+    own = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        own["cuda"] = torch.cuda.get_rng_state()
+    return {
+        f"random.{name}.{rank}": of_rank.cpu()
+        for name, state in own.items()
+        for rank, of_rank in enumerate(processes.gather(state.to(device)))
+    }
+
+
+def _named(paths: list[Path]) -> str:
+    return ", ".join(map(str, dict.fromkeys(paths)))

@@ -24,7 +24,7 @@ from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions, count_sessions, session_files
 from m2trec_merlin.tracking import Recording, recordings
 from m2trec_merlin.training.captured_steps import cannot_capture
-from m2trec_merlin.training.checkpoint import TrainingState
+from m2trec_merlin.training.checkpoint import Checkpoints, TrainingState
 from m2trec_merlin.training.continuing import continued, identity_of
 from m2trec_merlin.training.hardware import choose_device
 from m2trec_merlin.training.loader import SessionLoader
@@ -181,8 +181,7 @@ def _trainer(
         loader,
         validation,
         settings,
-        run.checkpoints(training),
-        training,
+        Checkpoints(run.checkpoints(training), training),
         monitor,
         processes,
         captured=captured,
@@ -228,7 +227,7 @@ def _store(
             new,
             "train",
             inputs,
-            training=trainer.inputs,
+            training=trainer.checkpoints.inputs,
             parameters=trainer.model.count_parameters(),
             best_epoch=state.best_epoch,
             best_hit_20=state.best_value if state.best_epoch else None,

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -32,13 +31,7 @@ from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.captured_steps import CapturedSteps, TrainStep
-from m2trec_merlin.training.checkpoint import (
-    TrainingState,
-    best_weights,
-    find_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from m2trec_merlin.training.checkpoint import Checkpoints, TrainingState, load_checkpoint
 from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_gradients
@@ -104,8 +97,7 @@ class Trainer:
         loader: loader of the training sessions.
         validation: prefixes to score after each epoch; without any, training never stops early.
         config: settings of optimisation, stopping and checkpoints.
-        folder: folder of the checkpoints.
-        inputs: fingerprint of model and data; only its checkpoints are resumed.
+        checkpoints: checkpoints that are written, and resumed from.
         monitor: receives the events of the training.
         processes: the processes that train together; the first one validates, and writes all files.
         captured: whether steps are CUDA graphs; see `cannot_capture`.
@@ -118,8 +110,7 @@ class Trainer:
     loader: SessionLoader
     validation: Prefixes
     config: TrainingConfig
-    folder: Path
-    inputs: str
+    checkpoints: Checkpoints
     monitor: Monitor
     processes: Processes = ALONE
     captured: bool = False
@@ -142,7 +133,7 @@ class Trainer:
         if self.captured:
             step = CapturedSteps(step, self.model.max_length)
         state = TrainingState()
-        checkpoint = find_checkpoint(self.folder, self.inputs, self.progress) if resume else None
+        checkpoint = self.checkpoints.find(self.progress) if resume else None
         # All processes must have searched before the first one may write a checkpoint.
         self.processes.wait()
         if checkpoint is not None:
@@ -151,10 +142,10 @@ class Trainer:
         while not self._is_over(state):
             self._train_epoch(step, optimizer, state)
             self._validate(state)
-            self._save(optimizer, state)
+            self.checkpoints.save(self.model, optimizer, state, self.processes)
         if state.best_epoch:
             self.processes.wait()
-            self.model.load_state_dict(load_file(best_weights(self.folder, state.best_epoch)))
+            self.model.load_state_dict(load_file(self.checkpoints.best_weights(state.best_epoch)))
         return state
 
     @property
@@ -176,9 +167,6 @@ class Trainer:
         stalled = state.best_epoch > 0 and state.epoch - state.best_epoch >= self.config.patience
         return stalled or state.step >= self.total_steps
 
-    def _save(self, optimizer: Optimizers, state: TrainingState) -> None:
-        save_checkpoint(self.folder, self.model, optimizer, state, self.inputs, self.processes)
-
     def _train_epoch(self, do: TrainStep, optimizer: Optimizers, state: TrainingState) -> None:
         self.model.train()
         started = time.perf_counter()
@@ -197,7 +185,7 @@ class Trainer:
             if is_last:
                 break
             if saves:
-                self._save(optimizer, state)
+                self.checkpoints.save(self.model, optimizer, state, self.processes)
         self._count(losses, state)
         state.history.append(
             {
@@ -251,7 +239,7 @@ class Trainer:
             if not best or _rank_of(record) > _rank_of(best):
                 state.best_epoch, state.best_value = state.epoch, record["HIT@20"]
                 if self.processes.is_first:
-                    save_weights(self.model, best_weights(self.folder, state.best_epoch))
+                    save_weights(self.model, self.checkpoints.best_weights(state.best_epoch))
         self.monitor.epoch(state)
 
     def _measure(self) -> list[float]:

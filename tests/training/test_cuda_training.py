@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from m2trec_merlin.model.m2trec import build_model
-from m2trec_merlin.training.checkpoint import TrainingState
+from m2trec_merlin.training.checkpoint import Checkpoints, TrainingState
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import build_optimizer, clip_gradients
 from m2trec_merlin.training.trainer import Trainer
@@ -49,8 +49,7 @@ def train(tmp_path: Path, device: str, precision: str, captured: bool = False) -
         loader,
         validation,
         config.training,
-        folder / "checkpoints",
-        "same",
+        Checkpoints(folder / "checkpoints", "same"),
         losses,
         captured=captured,
     )

@@ -24,6 +24,7 @@ from pathlib import Path
 import torch
 
 from m2trec_merlin.model.m2trec import build_model
+from m2trec_merlin.training.checkpoint import Checkpoints
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.processes import join_processes
 from m2trec_merlin.training.trainer import Trainer
@@ -57,10 +58,9 @@ def train(settings, output):
     torch.manual_seed(config.seed)
     model, monitor = build_model(config, catalogue), Monitor(output)
     loader = SessionLoader(sessions, config.training.batch_size, config.seed, processes=processes)
-    held_out, checkpoints = tiny_sessions(seed=2).prefixes(), output / "checkpoints"
-    trainer = Trainer(
-        model, catalogue, loader, held_out, config.training, checkpoints, "same", monitor, processes
-    )
+    held_out = tiny_sessions(seed=2).prefixes()
+    checkpoints = Checkpoints(output / "checkpoints", "same")
+    trainer = Trainer(model, catalogue, loader, held_out, config.training, checkpoints, monitor, processes)
     progress = trainer.train(seed=1)
     weights = {name: tensor.tolist() for name, tensor in model.state_dict().items()}
     result = {

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
-from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint
+from m2trec_merlin.training.checkpoint import Checkpoints, TrainingState
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
 from m2trec_merlin.training.trainer import _LOSSES_AT_ONCE, Trainer
@@ -54,7 +55,7 @@ def trainer(
     train = write_sessions(tmp_path / "train", tiny_sessions(), files=2)
     loader = SessionLoader(train, config.training.batch_size, config.seed)
     held_out = tiny_sessions(seed=2).prefixes() if validation is None else validation
-    folder = tmp_path / "checkpoints"
+    checkpoints = Checkpoints(tmp_path / "checkpoints", "same")
     return (
         Trainer(
             model,
@@ -62,8 +63,7 @@ def trainer(
             loader,
             held_out,
             config.training,
-            folder,
-            "same",
+            checkpoints,
             monitor,
             evaluation=config.evaluation,
         ),
@@ -229,8 +229,8 @@ class TestTrainer:
     def test_other_inputs_do_not_resume(self, tmp_path: Path) -> None:
         tested, _, _ = trainer(tmp_path, tiny_config(), Recorder())
         tested.train(seed=1)
-        assert find_checkpoint(tmp_path / "checkpoints", "same") is not None
-        assert find_checkpoint(tmp_path / "checkpoints", "other") is None
+        assert tested.checkpoints.find() is not None
+        assert replace(tested.checkpoints, inputs="other").find() is None
 
     @pytest.mark.parametrize(
         ("damaged", "how"),
@@ -253,27 +253,26 @@ class TestTrainer:
         before, newest = sorted((tmp_path / "checkpoints").glob("step-*"))
         told = Told()
         for path in (newest, before):
-            assert find_checkpoint(tmp_path / "checkpoints", "same", told) == path
+            assert tested.checkpoints.find(told) == path
             file = path / damaged
             file.write_bytes(how(file.read_bytes()))
         assert told.lines == [f"{newest} cannot be read: going on from {before.name}, before it"]
         with pytest.raises(ArtifactError, match=r"step-.* cannot be read, .*run `m2trec train --restart`"):
-            find_checkpoint(tmp_path / "checkpoints", "same")
+            tested.checkpoints.find()
 
     @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"x" + path.read_bytes())])
     def test_best_weights_that_are_gone_or_altered_are_not_taken_for_the_best(
         self, tmp_path: Path, damage: Callable[[Path], object]
     ) -> None:
-        folder = tmp_path / "checkpoints"
         tested, _, _ = trainer(tmp_path, tiny_config(), Recorder())
         tested.train(seed=1)
-        assert find_checkpoint(folder, "same") is not None
-        for path in folder.glob("best-*"):
+        assert tested.checkpoints.find() is not None
+        for path in (tmp_path / "checkpoints").glob("best-*"):
             damage(path)
         with pytest.raises(
             ArtifactError, match=r"best-\d+\.safetensors cannot be read, .*run `m2trec train --restart`"
         ):
-            find_checkpoint(folder, "same")
+            tested.checkpoints.find()
 
     def test_checkpoints_are_no_pickles_and_only_the_last_ones_stay(self, tmp_path: Path) -> None:
         config = tiny_config(training={"checkpoint_steps": 2})

@@ -26,7 +26,7 @@ from m2trec_merlin.model.losses import candidate_cross_entropy
 from m2trec_merlin.model.m2trec import M2TRec, build_model, fit_before_training
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.training.captured_steps import CapturedSteps
-from m2trec_merlin.training.checkpoint import TrainingState
+from m2trec_merlin.training.checkpoint import Checkpoints, TrainingState
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import build_optimizer, clip_gradients
 from m2trec_merlin.training.trainer import Trainer
@@ -178,8 +178,7 @@ def train(step: Step, data: Prepared, graphs: bool) -> None:
             loader,
             validation,
             config.training,
-            Path(folder) / "checkpoints",
-            "gpu",
+            Checkpoints(Path(folder) / "checkpoints", "gpu"),
             _Epochs(step, {"run": data.config.name, "CUDA graphs": graphs}),
             captured=graphs,
         )
