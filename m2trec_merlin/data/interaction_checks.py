@@ -18,10 +18,9 @@ from m2trec_merlin.readers.canonical import SPLITS, KnownItems, has_fractions, n
 from m2trec_merlin.readers.near_ids import AlikeIds, MissingWords, doubt_of, explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
-from m2trec_merlin.readers.rounded import ID_HINT, ORDER_HINT, are_rounded_ids, are_rounded_positions
+from m2trec_merlin.readers.rounded import IDS, POSITIONS
 from m2trec_merlin.readers.times import parse_instants
 
-_ROUNDED = "may have lost digits"
 _HEADER_HINT = "the header stands between the rows: remove it there"
 _SPLIT_HINT = "a session is in one split; to hold out its last events, set data.split.kind: leave_one_out"
 #: Share of repeated events or sessions above which they are no coincidence.
@@ -39,7 +38,7 @@ def check_ids(values: pd.Series, column: str, log: ProblemLog, missing_hint: str
         log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
     log.add_rows(column, "is missing", ids, ids.isna(), missing_hint)
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
-    log.add_rows(column, _ROUNDED, values, are_rounded_ids(values), ID_HINT)
+    log.add_rows(column, IDS.what, values, IDS.of(values), IDS.hint)
     return ids
 
 
@@ -142,8 +141,8 @@ class InteractionChecker:
         if ITEM_ID in ids and self._known is not None:
             self._check_items(ids[ITEM_ID], self._known)
         for column in chunk.columns.intersection([POSITION, TIMESTAMP]):
-            rounded = are_rounded_positions(chunk[column])
-            self._log.add_rows(column, _ROUNDED, chunk[column], rounded, ORDER_HINT)
+            rounded = POSITIONS.of(chunk[column])
+            self._log.add_rows(column, POSITIONS.what, chunk[column], rounded, POSITIONS.hint)
         if POSITION in chunk:
             numbers = parse_positions(chunk[POSITION])
             self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())

@@ -10,6 +10,7 @@ import pandas as pd
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.files.table_file import TableFile
+from m2trec_merlin.readers.rounded import IDS
 
 #: Rows collected, at least, before the less complete ones are dropped.
 _TOGETHER = 100_000
@@ -32,7 +33,7 @@ def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFram
     names = list(dict.fromkeys([*columns, ids]))
     chosen = pd.DataFrame(columns=names)
     waiting: list[pd.DataFrame] = []
-    for block in file.blocks(names, single=[ids]):
+    for block in file.blocks(names, single=[ids], exact={ids: IDS}):
         waiting.append(rows_saying_most(block, ids))
         if sum(map(len, waiting)) > max(len(chosen), _TOGETHER):
             chosen, waiting = rows_saying_most(_joined([chosen, *waiting]), ids), []

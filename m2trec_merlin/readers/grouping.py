@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,9 @@ import pyarrow as pa
 import pyarrow.feather as feather
 
 from m2trec_merlin.arrays import run_starts
-from m2trec_merlin.column_names import ITEM_ID, SESSION_ID
+from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers.canonical import normalise_ids
-from m2trec_merlin.readers.rounded import are_rounded_ids
 from m2trec_merlin.spelling import text_of_id
 
 _HASH_FILES = 256
@@ -138,22 +136,18 @@ def _to_arrow(rows: pd.DataFrame) -> pa.Table:
 def _of_one_type(values: pd.Series) -> pd.Series:
     """Return values as texts, or lists of texts, if Arrow has no common type for them.
 
-    This happens for whole numbers beside decimals; their texts mean the same. Ids that were rounded get an
-    exponent and fewer digits than a double has, by which the checks tell them.
+    This happens for whole numbers beside decimals; their texts mean the same.
     """
     try:
         pa.array(values, from_pandas=True)
     except pa.ArrowException:
-        are_ids = values.name in (SESSION_ID, ITEM_ID)
-        return values.map(partial(_as_text, is_id=are_ids), na_action="ignore")
+        return values.map(_as_text, na_action="ignore")
     return values
 
 
-def _as_text(value: Any, is_id: bool) -> Any:
+def _as_text(value: Any) -> Any:
     if isinstance(value, list | np.ndarray):
         return [None if each is None else text_of_id(each) for each in value]
-    if is_id and isinstance(value, float) and are_rounded_ids(pd.Series([value]))[0]:
-        return f"{value:.14E}"
     return text_of_id(value)
 
 

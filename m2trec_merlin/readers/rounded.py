@@ -6,6 +6,9 @@ number has lost digits if fewer are written than it has: 4.006381333E+09 is exac
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -14,10 +17,6 @@ import pyarrow.compute as pc
 from m2trec_merlin.columns import to_arrow
 
 _SHORT_FLOATS = ("float16", "float32")
-
-#: Hints on how to fix rounded ids and rounded positions.
-ID_HINT = "decimals and numbers such as 4.00638E+12 stand for several ids: write whole numbers or text"
-ORDER_HINT = "rounded, several events have the same one: write all digits, or 64-bit numbers in Parquet"
 
 #: A number with an exponent, as programs write it: always with a sign.
 _WITH_EXPONENT = r"^\s*[+-]?[0-9](?:[.,](?P<fraction>[0-9]+))?(?P<mark>[eE])\+(?P<exponent>[0-9]{1,9})\s*$"
@@ -47,6 +46,30 @@ def are_rounded_positions(values: pd.Series) -> np.ndarray:
         return _lost_digits(values, _OF_ANY_FLOAT)
     is_short = str(values.dtype).lower() in _SHORT_FLOATS
     return _are_inexact(values) if is_short else np.zeros(len(values), dtype=bool)
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What a column that needs all of its digits is checked for.
+
+    Attributes:
+        of: function that tells which values have lost digits, bool.
+        hint: advice on how to fix them.
+    """
+
+    of: Callable[[pd.Series], np.ndarray]
+    hint: str
+    what: str = "may have lost digits"
+
+
+IDS = Rounding(
+    are_rounded_ids,
+    "decimals and numbers such as 4.00638E+12 stand for several ids: write whole numbers or text",
+)
+POSITIONS = Rounding(
+    are_rounded_positions,
+    "rounded, several events have the same one: write all digits, or 64-bit numbers in Parquet",
+)
 
 
 def _lost_digits(values: pd.Series, of_any_float: float) -> np.ndarray:

@@ -24,6 +24,7 @@ from m2trec_merlin.readers.first_rows import first_rows, rows_saying_most
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
+from m2trec_merlin.readers.rounded import IDS, POSITIONS
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.shuffling import shuffle_sessions
 from m2trec_merlin.readers.source import Origin
@@ -253,7 +254,8 @@ class TableFiles:
         if self._is_one and own in available:
             raw = first_rows(self._items_file, own, names)
         else:
-            raw = self._items_file.read(names, single=[own])
+            exact = {own: IDS} if own in available else {}
+            raw = self._items_file.read(names, single=[own], exact=exact)
         items = raw[wanted].copy()
         if own in raw:
             ids = raw[own]
@@ -309,7 +311,9 @@ class TableFiles:
         single = [
             own for canonical, own in names.items() if canonical == TARGET or canonical not in self._more
         ]
-        for block in self._interactions_file.blocks(own_names, single=single):
+        roles = {SESSION_ID: IDS, ITEM_ID: IDS, POSITION: POSITIONS, TIMESTAMP: POSITIONS}
+        exact = {names[role]: rounding for role, rounding in roles.items() if role in names}
+        for block in self._interactions_file.blocks(own_names, single, exact):
             rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
             if SESSION_ID in rows and not self._interactions_file.is_typed:
                 rows[SESSION_ID] = in_plain_digits(rows[SESSION_ID])

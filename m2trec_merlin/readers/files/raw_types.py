@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +10,6 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.columns import as_text, is_list
 from m2trec_merlin.readers.canonical import has_fractions
-from m2trec_merlin.readers.rounded import are_rounded_ids
 
 #: A function that converts an array of one file to the common type of all files.
 Convert = Callable[[pa.Array], pd.Series]
@@ -71,8 +69,7 @@ def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:
     If one file holds numbers and another text, whole numbers become text, without a fraction even if gaps
     made them floats. Other numbers stay numbers, because with decimal commas the text 1.299 is 1299. If files
     hold numbers of several types, whole ones become integers; a block with other numbers becomes objects, so
-    that no digit is lost, and so does one of doubles that have lost some, for the checks to tell them. Times
-    get the finest unit; times that it cannot hold are missing.
+    that no digit is lost. Times get the finest unit; times that it cannot hold are missing.
 
     Raises:
         TypeError: see `plain_type`.
@@ -99,6 +96,12 @@ def to_pandas(array: pa.Array) -> pd.Series:
     """Return a pandas column: whole numbers as Int64 or UInt64, text as objects."""
     # In lists, whole numbers beside missing ones also stay whole.
     return array.to_pandas(types_mapper=_PANDAS.get, integer_object_nulls=True)
+
+
+def floats_of(array: pa.Array) -> pd.Series | None:
+    """Return floats as a file holds them; None for values of another type."""
+    held = array if _TYPES.is_floating(array.type) else _cast(array)
+    return to_pandas(held) if _TYPES.is_floating(held.type) else None
 
 
 def _conversion_of_lists(values: set[pa.DataType]) -> Convert:
@@ -144,11 +147,11 @@ def _as_exact_numbers(array: pa.Array) -> pd.Series:
     whole = _cast(array)
     if _TYPES.is_floating(whole.type):
         whole = pc.if_else(pc.is_nan(whole), None, whole)
-    if whole.type != pa.float64() or not are_rounded_ids(whole.to_pandas()).any():
-        with suppress(pa.ArrowInvalid):
-            return to_pandas(whole.cast(pa.int64()))
-    exact = whole if _TYPES.is_decimal(whole.type) else pa.array(_as_numbers(whole), from_pandas=True)
-    return pd.Series(exact.to_pylist(), dtype=object)
+    try:
+        return to_pandas(whole.cast(pa.int64()))
+    except pa.ArrowInvalid:
+        exact = whole if _TYPES.is_decimal(whole.type) else pa.array(_as_numbers(whole), from_pandas=True)
+        return pd.Series(exact.to_pylist(), dtype=object)
 
 
 def _as_times(array: pa.Array, target: pa.DataType) -> pa.Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.files.formats import other_format
 from m2trec_merlin.readers.files.named_folders import Part, contradictions, with_columns_of
 from m2trec_merlin.readers.files.parquet import ParquetFile
-from m2trec_merlin.readers.files.raw_types import Convert, NotTextError, conversion, plain_type
-from m2trec_merlin.readers.problems import SHOWN
+from m2trec_merlin.readers.files.raw_types import Convert, NotTextError, conversion, floats_of, plain_type
+from m2trec_merlin.readers.problems import SHOWN, ProblemLog
+from m2trec_merlin.readers.rounded import Rounding
+from m2trec_merlin.readers.source import Origin
 
 _PARQUET = (".parquet", ".pq")
 #: Names of tables that any other text may have, too.
@@ -78,36 +80,51 @@ class TableFile:
         return list(dict.fromkeys(name for part in self._parts for name in part.names))
 
     def blocks(
-        self, columns: Sequence[str] | None = None, single: Collection[str] = ()
+        self,
+        columns: Sequence[str] | None = None,
+        single: Collection[str] = (),
+        exact: Mapping[str, Rounding] | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, in blocks of thousands, indexed by row number from 0.
 
         Args:
             columns: names of the columns to read, which must exist; default: all.
             single: names of columns that must hold single values.
+            exact: how to tell lost digits in columns that need all of them. Only the type of floats in the
+                file tells, so these are looked for where they get another type.
 
         Raises:
             DataError: see the method `columns`; a file lacks a column that another one has, or has it twice;
                 a column of `single` holds lists, or any column structures or types that do not go together;
-                or a file turns out to be damaged.
+                or a file turns out to be damaged. After the last block: values of `exact` have lost digits.
         """
         names = list(columns) if columns is not None else self.columns()
         conversions = self._conversions(names, single)
         self._first_rows, row = [], 0
+        rounded = ProblemLog(Origin(str(self.path), {}, self.locate))
         for part in self._parts:
             self._first_rows.append(row)
             try:
                 for batch in part.batches(names):
                     block = self._block(part, batch, conversions, row)
+                    for name, rounding in (exact or {}).items():
+                        _log_rounded(rounded, rounding, batch.column(name), block[name])
                     row += len(block)
                     yield block
             except _UNREADABLE as error:
                 raise DataError(str(self.path), [_explain_unreadable(part.path, error)]) from None
+        if problems := rounded.messages():
+            raise DataError(str(self.path), problems)
 
-    def read(self, columns: Sequence[str] | None = None, single: Collection[str] = ()) -> pd.DataFrame:
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        single: Collection[str] = (),
+        exact: Mapping[str, Rounding] | None = None,
+    ) -> pd.DataFrame:
         """Return all rows; see `blocks`."""
         names = list(columns) if columns is not None else self.columns()
-        blocks = list(self.blocks(names, single))
+        blocks = list(self.blocks(names, single, exact))
         return pd.concat(blocks) if blocks else pd.DataFrame(columns=names)
 
     def held(self, column: str) -> pa.Array | None:
@@ -252,6 +269,14 @@ class TableFile:
                 kind = DamagedTextError if suffix_of(part.path) in SEPARATORS else DataError
                 raise kind(str(self.path), [problem]) from None
         return pd.DataFrame(columns).set_index(pd.RangeIndex(row, row + len(batch)))
+
+
+def _log_rounded(log: ProblemLog, rounding: Rounding, held: pa.Array, read: pd.Series) -> None:
+    """Log floats that have lost digits, if they are read as another type, which no longer tells."""
+    floats = floats_of(held)
+    if floats is not None and floats.dtype != read.dtype:
+        values = floats.set_axis(read.index)
+        log.add_rows(str(read.name), rounding.what, values, rounding.of(values), rounding.hint)
 
 
 def _tables_below(folder: Path) -> list[Path]:

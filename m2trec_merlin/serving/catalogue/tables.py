@@ -21,6 +21,7 @@ from m2trec_merlin.readers.canonical import in_plain_digits, normalise_ids
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
+from m2trec_merlin.readers.rounded import IDS
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import parse_instants, without_end
 from m2trec_merlin.serving.catalogue.raw_items import Raw, as_raw, described_columns, is_bare
@@ -110,7 +111,8 @@ class _ItemTable:
     def read(cls, path: Path, written: ItemFormat) -> _ItemTable:
         file = _open(path, written)
         columns = _Columns.of(file.columns(), written)
-        raw = file.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
+        ids = {columns.ids: IDS} if columns.ids in columns.read else {}
+        raw = file.read(columns.read, single=ids, exact=ids)
         origin = Origin(str(path), {ITEM_ID: columns.ids}, file.locate, lambda: columns.available)
         return cls(path, file, columns, columns.named(raw, written.whole_ids), ProblemLog(origin))
 
@@ -241,7 +243,8 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
     if own not in available:
         missing = describe_missing_column(own, available, "names the items")
         raise DataError(str(path), [f"{path}: {missing}"])
-    items = pd.DataFrame({ITEM_ID: _as_the_run(table.read([own], single=[own])[own], written.whole_ids)})
+    ids = table.read([own], single=[own], exact={own: IDS})[own]
+    items = pd.DataFrame({ITEM_ID: _as_the_run(ids, written.whole_ids)})
     log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
     check_item_ids(items, log)
     if problems := log.messages():
