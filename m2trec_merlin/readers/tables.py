@@ -29,7 +29,7 @@ from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.shuffling import shuffle_sessions
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import ISO_8601, require_format
-from m2trec_merlin.readers.user_sessions import BusiestId, UserSessions
+from m2trec_merlin.readers.user_sessions import BusiestId, UserSessions, with_all_digits
 from m2trec_merlin.sections import Name, Section, SettingPath
 
 
@@ -284,7 +284,8 @@ class TableFiles:
             yield from groups
         elif TIMESTAMP in self.interactions_origin.columns:
             # Events of unknown items also bridge a pause, so they are left out after sessions are cut.
-            yield from self._cut.cut(groups, self.time_format, self._chunk_sessions)
+            users = with_all_digits(groups, self.interactions_origin)
+            yield from self._cut.cut(users, self.time_format, self._chunk_sessions)
         else:
             problem = (
                 f"{self._interactions_file.path}, column '{order}': holds numbers, and data.sessions needs "

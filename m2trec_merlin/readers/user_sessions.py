@@ -17,9 +17,13 @@ from pydantic import Field, field_validator
 
 from m2trec_merlin.arrays import run_starts
 from m2trec_merlin.column_names import SESSION_ID, TIMESTAMP
+from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.grouping import cut_sessions
+from m2trec_merlin.readers.problems import ProblemLog
+from m2trec_merlin.readers.rounded import IDS
+from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import parse_timestamps
 from m2trec_merlin.sections import Name, Section
 from m2trec_merlin.shares import percent
@@ -72,6 +76,21 @@ class UserSessions(Section):
         """
         for chunk in users:
             yield from cut_sessions(_sessions_of(chunk, time_format, self.longest_pause), chunk_sessions)
+
+
+def with_all_digits(users: Iterable[pd.DataFrame], origin: Origin) -> Iterator[pd.DataFrame]:
+    """Yield chunks of whole users unchanged; the names of their sessions will not tell rounded ids.
+
+    Raises:
+        DataError: after the last chunk, if ids of users may have lost digits.
+    """
+    log = ProblemLog(origin)
+    for chunk in users:
+        ids = chunk[SESSION_ID]
+        log.add_rows(SESSION_ID, IDS.what, ids, IDS.of(ids), IDS.hint)
+        yield chunk
+    if problems := log.messages():
+        raise DataError(origin.label, problems)
 
 
 class BusiestId:

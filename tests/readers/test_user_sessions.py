@@ -160,6 +160,19 @@ def test_missing_users_and_unreadable_times_are_reported_with_their_rows(
         assert row in times
 
 
+@pytest.mark.parametrize("chunk_sessions", [1, 1000])
+def test_users_whose_ids_were_rounded_are_refused(
+    make_config: MakeConfig, items: pd.DataFrame, chunk_sessions: int
+) -> None:
+    events = clicks([(user, 10, "2024-01-01 10:00:00") for user in (2**24 - 1, 2**24, 2**24 + 1)])
+    rounded, exact = (events.astype({"who": kind}) for kind in ("float32", "float64"))
+    with pytest.raises(DataError) as caught:
+        cut(make_config, rounded, items, suffix="parquet", chunk_sessions=chunk_sessions)
+    found = "column 'who': may have lost digits in 2 rows: row 2 (16777216.0), row 3 (16777216.0); "
+    assert found in str(caught.value)
+    assert cut(make_config, exact, items, suffix="parquet")["session_id"].nunique() == 3
+
+
 @pytest.mark.parametrize("values", [[1, 2], ["1", "2"], [1700000000, 1700000001]])
 def test_numbers_are_no_times_unless_somebody_says_so(
     make_config: MakeConfig, items: pd.DataFrame, values: list[Any]
