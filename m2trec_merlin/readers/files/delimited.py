@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -235,6 +236,23 @@ class DelimitedFile:
 
     def _problem(self, what: str) -> DataError:
         return DataError(str(self.path), [f"{self.path}: {what}"])
+
+
+def faults_beside(read: Path, path: Path, dialect: Dialect, faults: list[str]) -> list[str]:
+    """Return the faults of a file without the advice to set what another file of its table contradicts.
+
+    Args:
+        read: the other file, which can be read in this dialect.
+        path: the file that cannot.
+        dialect: the dialect of both.
+        faults: the faults of the file, were it the only one.
+    """
+    try:
+        DelimitedFile(path, replace(dialect, options=None))
+    except DataError as error:
+        alike = f"; the files of a table must be written alike, and {read.name} is read as it is"
+        return [fault if fault in faults else fault + alike for fault in error.problems]
+    return faults
 
 
 def _readable(piece: bytes) -> bytes:

@@ -17,7 +17,7 @@ from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DamagedTextError, DataError, reason_of
 from m2trec_merlin.missing import explain_missing
 from m2trec_merlin.readers.files.compressed import begins_with, open_bytes, suffix_of
-from m2trec_merlin.readers.files.delimited import DelimitedFile
+from m2trec_merlin.readers.files.delimited import DelimitedFile, faults_beside
 from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.files.formats import other_format
 from m2trec_merlin.readers.files.named_folders import Part, contradictions, with_columns_of
@@ -187,6 +187,7 @@ class TableFile:
     @cached_property
     def _parts(self) -> list[Part]:
         parts: list[Part] = []
+        refused: dict[Path, Exception] = {}
         problems = [] if self._files() else [self._explain_nothing()]
         for name, sign in _VERSIONED.items():
             if any(self.path.glob(sign)):
@@ -199,10 +200,16 @@ class TableFile:
             try:
                 folders = file.relative_to(self.path).parts[:-1] if self.path.is_dir() else ()
                 parts.append(with_columns_of(folders, self._open(file)))
-            except _UNREADABLE as error:
-                problems.append(_explain_unreadable(file, error))
-            except DataError as error:
-                problems += error.problems
+            except (*_UNREADABLE, DataError) as error:
+                refused[file] = error
+        texts = [part.path for part in parts if suffix_of(part.path) in SEPARATORS and len(part.names) > 1]
+        for file, reason in refused.items():
+            if not isinstance(reason, DataError):
+                problems.append(_explain_unreadable(file, reason))
+            elif texts and suffix_of(file) in SEPARATORS:
+                problems += faults_beside(texts[0], file, self.dialect, reason.problems)
+            else:
+                problems += reason.problems
         if problems:
             raise DataError(str(self.path), problems)
         return parts
