@@ -167,7 +167,7 @@ class Trials:
         return Point(weights, *over_all, found.get("rare"), found.get("new"), mean)
 
 
-def search(lists: Shortlists, parts: Parts, loss: float, progress: Progress = SILENT) -> list[Point]:
+def search(trials: Trials, loss: float, progress: Progress = SILENT) -> list[Point]:
     """Search for good mixtures, and return all points measured on the way.
 
     Each climb changes two weights at a time as long as its objective improves. The first objective is HIT@20
@@ -175,8 +175,7 @@ def search(lists: Shortlists, parts: Parts, loss: float, progress: Progress = SI
     more; then the tail among mixtures that lose no more than they may.
 
     Args:
-        lists: shortlists of the sample.
-        parts: the prefixes that count for each measure.
+        trials: mixtures tried on the sample, to which those of this search are added.
         loss: loss allowed over all, see `choose`.
         progress: receives the number of finished climbs.
     """
@@ -184,7 +183,6 @@ def search(lists: Shortlists, parts: Parts, loss: float, progress: Progress = SI
     def over_all(point: Point) -> float:
         return point.hit * point.mrr
 
-    trials = Trials(lists, parts)
     climbs: list[Callable[[Point], float]] = [over_all, *(_traded(trials, price) for price in PRICES)]
     climbs += 2 * [_within(trials, loss)]
     for weights in STARTS:

@@ -172,16 +172,15 @@ def choose_listed(points: Sequence[Point], loss: float) -> Point:
     return max(kept, key=lambda point: point.weights[LISTED])
 
 
-def bounded_listed(lists: Shortlists, parts: Parts, weights: Weights, loss: float) -> Weights:
+def bounded_listed(trials: Trials, weights: Weights, loss: float) -> Weights:
     """Return weights whose `listed` loses no more on a sample than `choose_listed` allows, and is no higher.
 
     Args:
-        lists: shortlists of the sample; if they hold items listed after training, these are in their places.
-        parts: the prefixes that count for each measure.
+        trials: mixtures tried on the sample; if it holds items listed after training, these are in their
+            places.
         weights: the chosen weights.
         loss: see `choose_listed`.
     """
-    trials = Trials(lists, parts)
     if LISTED not in trials.names:
         return weights
     lower = [each for each in TRIED if each <= weights[LISTED]]

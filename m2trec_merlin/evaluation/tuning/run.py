@@ -19,7 +19,15 @@ from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.tuning.chosen import MIXTURE_FILE
-from m2trec_merlin.evaluation.tuning.mixtures import LISTED, Point, choose, frontier, search, search_settings
+from m2trec_merlin.evaluation.tuning.mixtures import (
+    LISTED,
+    Point,
+    Trials,
+    choose,
+    frontier,
+    search,
+    search_settings,
+)
 from m2trec_merlin.evaluation.tuning.newly_listed import (
     ListedAnew,
     bounded_listed,
@@ -152,8 +160,8 @@ def _choose_for(run: Run, settings: TunedMixture, progress: Progress) -> Choice:
     judges = Scorers(
         scorer, views, known.pasts(catalogue), scorer.model.max_length, evaluation.exclude_session_items
     )
-    lists = shortlist(prefixes, judges, progress)
-    points = search(lists, parts, settings.loss, progress)
+    trials = Trials(shortlist(prefixes, judges, progress), parts)
+    points = search(trials, settings.loss, progress)
     alone = next(point for point in points if point.weights == Weights())
     chosen = choose(points, settings.loss)
     tried = []
@@ -173,7 +181,7 @@ def _choose_for(run: Run, settings: TunedMixture, progress: Progress) -> Choice:
         tried = listing_points(valid, catalogue, judges_of, chosen.weights, size, seed, progress)
     listed = choose_listed(tried, settings.loss) if tried else None
     highest = WEIGHTS[LISTED].default if listed is None else listed.weights[LISTED]
-    weights = bounded_listed(lists, parts, chosen.weights.but(listed=highest), settings.loss)
+    weights = bounded_listed(trials, chosen.weights.but(listed=highest), settings.loss)
     return Choice(weights, chosen, alone, frontier(points), listed, parts.sizes())
 
 

@@ -76,7 +76,8 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     sample = parts_of(prefixes)
     trends, listed = np.linspace(-1, 1, len(counts), dtype=np.float32), np.arange(len(counts)) % 5 == 2
     pasts = ItemPasts.known(counts, trends, listed)
-    points = search(shortlist(prefixes, Scorers(model, views, pasts, MOST)), sample, 0.01, told)
+    lists = shortlist(prefixes, Scorers(model, views, pasts, MOST))
+    points = search(Trials(lists, sample), 0.01, told)
     assert len(points) == len({p.weights for p in points}) > 50
     assert told.tasks["trying mixtures"][-1][:2] == (6, 6)
     for each in points[:: max(len(points) // 20, 1)]:
@@ -166,7 +167,7 @@ def test_a_search_starts_with_the_model_alone_and_with_what_does_well_anywhere(t
     prefixes, model = world.test.prefixes(), Popularity(world.catalogue, world.train)
     views: dict[str, SessionView] = {"by_id": SessionKnn.fit(world.catalogue, world.train)}
     lists = shortlist(prefixes, Scorers(model, views, ItemPasts.of(world.catalogue), MOST))
-    points = search(lists, parts_of(prefixes), 0.01)
+    points = search(Trials(lists, parts_of(prefixes)), 0.01)
     assert points[0].weights == Weights()
     assert points[1].weights == Weights(by_id=STARTS[1]["by_id"])
 
@@ -182,7 +183,7 @@ def test_a_search_goes_to_the_tail_as_far_as_it_may(loss: float, hit: float, rar
     lists = lists_of(model, {}, rarity)
     is_tail = np.arange(160) >= 100
     sample = Parts(~is_tail, is_tail, np.zeros(160, bool))
-    chosen = choose(search(lists, sample, loss), loss)
+    chosen = choose(search(Trials(lists, sample), loss), loss)
     assert chosen.hit >= hit and chosen.rare == rare
 
 

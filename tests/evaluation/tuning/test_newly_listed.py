@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.tuning.mixtures import Point, search
+from m2trec_merlin.evaluation.tuning.mixtures import Point, Trials, search
 from m2trec_merlin.evaluation.tuning.newly_listed import (
     DRAWS,
     TRIED,
@@ -125,8 +125,11 @@ def test_the_weight_costs_no_more_where_the_sample_holds_listed_items() -> None:
     lists = Shortlists(model, {}, zeros, zeros, listed, np.zeros(100), np.zeros(100, np.int64))
     parts = Parts(np.ones(100, bool), np.zeros(100, bool), np.zeros(100, bool))
     chosen = Weights(listed=3.0, trend=0.4)
-    assert bounded_listed(lists, parts, chosen, 0.02)["listed"] == 1
-    assert bounded_listed(lists, parts, Weights(listed=0.5), 0.02)["listed"] == 0.5
-    assert bounded_listed(replace(lists, listed=~listed & listed), parts, chosen, 0.02) == chosen
-    assert search(lists, parts, 0.02)[0].weights == Weights()
-    assert all(point.weights["listed"] == 0 for point in search(lists, parts, 0.02))
+    trials = Trials(lists, parts)
+    points = search(trials, 0.02)
+    assert bounded_listed(trials, chosen, 0.02)["listed"] == 1
+    assert bounded_listed(trials, Weights(listed=0.5), 0.02)["listed"] == 0.5
+    without = Trials(replace(lists, listed=~listed & listed), parts)
+    assert bounded_listed(without, chosen, 0.02) == chosen
+    assert points[0].weights == Weights()
+    assert all(point.weights["listed"] == 0 for point in points)
