@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from m2trec_merlin.starting.choice import ChosenKind
+from m2trec_merlin.starting.levels import rank_correlation
 from m2trec_merlin.starting.look import Column
 
 #: Rank correlation above which a number is probably a count of the events.
@@ -30,10 +31,9 @@ def counts_of_events(choices: Iterable[ChosenKind], described: Column, clicked: 
         if numbers is None:
             continue
         known = pd.DataFrame({"value": numbers, "events": events}).dropna()
-        both = known.rank()
+        varies = len(known) >= _ENOUGH and known.nunique().min() > 2
         # The correlation may be negative, as the lowest rank of sales is the best.
-        alike = both["value"].corr(both["events"]) if both.nunique().min() > 2 else 0.0
-        if len(known) >= _ENOUGH and abs(alike) > _FOLLOWS:
+        if varies and abs(rank_correlation(known["value"], known["events"])) > _FOLLOWS:
             yield (
                 f"'{choice.column.name}' follows how many events an item has: if it was counted up to today, "
                 "it knows what validation and test hold; leave it out, or count up to the split"

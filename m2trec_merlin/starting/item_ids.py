@@ -81,13 +81,19 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
     return _against(chosen, rivals, events.columns[chosen.clicked], read)
 
 
-def ids_beside(events: Look, items: Look, ids: ItemIds) -> list[str]:
+def ids_beside(events: Look, items: Look, own_ids: str, known: KnownItems) -> list[str]:
     """Return the columns of the events with ids of other items than the event's, such as that of the next.
 
     What follows from the item, such as the id of its family, is no other item, nor is that of a variant, from
     which the item follows. Numbers are ids by chance, unless they are named like items and as different.
+
+    Args:
+        events: the events.
+        items: the items.
+        own_ids: the name of the column of the events with the id of the item itself.
+        known: the ids of the items.
     """
-    known, clicked = KnownItems(items.ids(ids.described)), events.columns[ids.clicked]
+    clicked = events.columns[own_ids]
     own, found = _met(clicked, known), []
     for column in (c for tier in _tiers(events, items) for c in tier if c is not clicked):
         met = _met(column, known)

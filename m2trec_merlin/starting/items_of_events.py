@@ -9,7 +9,7 @@ import pandas as pd
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.first_rows import rows_saying_most
-from m2trec_merlin.starting.levels import is_fixed_by
+from m2trec_merlin.starting.levels import is_fixed_by, rank_correlation
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.measures import holds_amounts
 from m2trec_merlin.starting.names import speaks_of
@@ -170,5 +170,4 @@ def _belongs(column: Column, first_row: pd.Series) -> bool:
     agreement = (float((pairs["own"] == pairs["first"]).mean()) - by_chance) / (1 - by_chance)
     if agreement >= _AGREES or column.numbers is None:
         return agreement >= _AGREES
-    ranks = pairs.astype(np.float64).rank()
-    return bool(ranks.nunique().min() > 1 and ranks["own"].corr(ranks["first"]) >= _FOLLOWS)
+    return rank_correlation(pairs["own"], pairs["first"]) >= _FOLLOWS

@@ -1,9 +1,10 @@
-"""Find columns that determine each other: codes of names, and levels of categories from coarse to fine."""
+"""Find columns that determine or follow each other: codes of names, levels of categories, counts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from m2trec_merlin.starting.choice import ChosenKind
@@ -58,6 +59,17 @@ def follows(coarse: ChosenKind, fine: ChosenKind) -> bool:
     pairs = pd.DataFrame({"fine": fine.column.texts, "coarse": coarse.column.texts}).dropna()
     seen = len(pairs.drop_duplicates())
     return len(pairs) > 0 and seen <= 1.01 * pairs["fine"].nunique()
+
+
+def rank_correlation(one: pd.Series, other: pd.Series) -> float:
+    """Return how much numbers rise (1) or fall (-1) with others of the same rows; 0 where either is constant.
+
+    Args:
+        one: numbers, none of them missing.
+        other: as many numbers, by the same index.
+    """
+    ranks = pd.DataFrame({"one": one, "other": other}).astype(np.float64).rank()
+    return float(ranks["one"].corr(ranks["other"])) if ranks.nunique().min() > 1 else 0.0
 
 
 def is_fixed_by(owners: pd.Series, values: pd.Series) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from m2trec_merlin.starting.event_times import unnamed_times
+from m2trec_merlin.starting.levels import rank_correlation
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import Times
@@ -58,10 +59,9 @@ def _is_clock(column: Column, groups: pd.Series) -> bool:
         return False
     table = _places(column, groups, None)
     sessions = table.groupby("group")["place"].agg(["size", "median"]).query("size > 1")
-    if len(sessions) < _ENOUGH or sessions.nunique().min() == 1 or not _are_distinct(table):
+    if len(sessions) < _ENOUGH or not _are_distinct(table):
         return False
-    ranks = sessions.rank()
-    return bool(ranks["size"].corr(ranks["median"]) > _GOES_ON)
+    return rank_correlation(sessions["size"], sessions["median"]) > _GOES_ON
 
 
 def places_differ(column: Column, groups: pd.Series) -> bool:

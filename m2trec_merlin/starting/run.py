@@ -154,7 +154,8 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     # Rows with an item and a session of their own may also hold the history of the event.
     if several and not (ids.known > MET and any(speaks_of(name, "session", "user") for name in one.columns)):
         raise DataError(str(one.path), [f"{one.path}: {why}" for why in several.values()])
-    if beside := ids_beside(one, other, ids):
+    known = KnownItems(other.ids(ids.described))
+    if beside := ids_beside(one, other, ids.clicked, known):
         named = ", ".join(map(repr, beside))
         unsure.append(
             f"in {named} are ids of items, too, and of others than in '{ids.clicked}' of the same row: where "
@@ -166,7 +167,7 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     of_items = other.columns.keys() if other.file is one.file else {ids.clicked}
     taken = {*of_items, *([split] if split else [])}
     times = find_times(one, taken)
-    grouping = find_grouping(one, times, taken | several.keys())
+    grouping = find_grouping(one, times, taken | several.keys(), split)
     order = find_order(one, times, grouping, taken)
     read = taken.union([order.column] if order.column else [], (each.column for each in times))
     unsure += _called_times(one, times, read)
@@ -188,7 +189,7 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
         one,
         other,
         ids,
-        _unknown(one, other, ids),
+        _unknown(one, ids.clicked, known),
         split,
         grouping,
         order,
@@ -239,12 +240,11 @@ def _check_paths(events: Path, items: Path | None, output: Path, force: bool) ->
         raise ConfigError("\n".join(problems))
 
 
-def _unknown(events: Look, items: Look, ids: ItemIds) -> float:
+def _unknown(events: Look, clicked: str, known: KnownItems) -> float:
     """Return the share of all events whose item has no row, or is missing."""
-    known = KnownItems(items.ids(ids.described))
     unknown = sum(
-        int((known.positions(normalise_ids(block[ids.clicked])) < 0).sum())
-        for block in events.file.blocks([ids.clicked])
+        int((known.positions(normalise_ids(block[clicked])) < 0).sum())
+        for block in events.file.blocks([clicked])
     )
     return unknown / events.rows
 

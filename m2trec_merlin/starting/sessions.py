@@ -88,19 +88,25 @@ def nearly_splits(events: Look) -> Iterator[str]:
             )
 
 
-def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping:
+def find_grouping(events: Look, times: list[Times], taken: set[str], named: str | None) -> Grouping:
     """Return how the events become sessions, and how these are split if a column tells it.
+
+    Args:
+        events: the events.
+        times: the columns of times, the best first.
+        taken: names of columns that are neither sessions nor users.
+        named: the name of the column of splits, if there is one.
 
     Raises:
         DataError: no column has values that repeat like sessions or users.
     """
     grouping = _find_grouping(events, times, taken)
-    if (name := find_split(events)) is None:
+    if named is None:
         return grouping
-    column, split = events.columns[grouping.column], events.columns[name].texts
+    column, split = events.columns[grouping.column], events.columns[named].texts
     if _leaves_one_out(split, column, times):
         doubts = [*_of_many(column)]
-        reason = _joined(f"{_sizes(column)}; '{name}' holds out the last event of each", doubts)
+        reason = _joined(f"{_sizes(column)}; '{named}' holds out the last event of each", doubts)
         return Grouping(column.name, None, reason, bool(doubts), "leave_one_out")
     is_whole = split.groupby(_sessions(grouping, column, times)).nunique().max() == 1
     return replace(grouping, split="column" if is_whole else None)

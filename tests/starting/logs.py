@@ -6,7 +6,7 @@ import pandas as pd
 
 from m2trec_merlin.starting.event_times import find_times
 from m2trec_merlin.starting.order import Order, find_order
-from m2trec_merlin.starting.sessions import Grouping, find_grouping
+from m2trec_merlin.starting.sessions import Grouping, find_grouping, find_split
 from tests.starting.conftest import LookAt
 
 START = pd.Timestamp("2024-03-01")
@@ -36,5 +36,5 @@ def log(pause: str, between: str, users: int = 30, visits: int = 4, events: int 
 def understood(look: LookAt, clicks: pd.DataFrame) -> tuple[Grouping, Order]:
     found, taken = look(clicks), {"product"}
     times = find_times(found, taken)
-    grouping = find_grouping(found, times, taken)
+    grouping = find_grouping(found, times, taken, find_split(found))
     return grouping, find_order(found, times, grouping, taken)

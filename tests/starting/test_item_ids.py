@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.starting.item_ids import find_item_ids, ids_beside, without_header
+from m2trec_merlin.readers.canonical import KnownItems
+from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids, ids_beside, without_header
+from m2trec_merlin.starting.look import Look
 from m2trec_merlin.starting.run import examine
 from tests.starting.conftest import LookAt
 from tests.starting.test_run import clicks, products
@@ -180,6 +182,10 @@ def test_numbers_of_users_and_orders_in_both_tables_are_no_items(look: LookAt) -
     assert find_item_ids(look(pd.DataFrame(orders), "orders"), table) is None
 
 
+def _beside(events: Look, items: Look, found: ItemIds) -> list[str]:
+    return ids_beside(events, items, found.clicked, KnownItems(items.ids(found.described)))
+
+
 @pytest.mark.parametrize("written", ["{}", "B{:05d}"], ids=["numbers", "codes"])
 def test_other_items_in_the_same_row_are_found(look: LookAt, written: str) -> None:
     """As where a row holds the first five items of a user, or the next one beside each of a session."""
@@ -189,13 +195,13 @@ def test_other_items_in_the_same_row_are_found(look: LookAt, written: str) -> No
     wide = pd.DataFrame(ids, columns=["item_1", "item_2", "item_3"])
     clicks = look(wide.assign(user_id=drawn[:, 0] % 90 + 1), "clicks")
     found = find_item_ids(clicks, items)
-    assert found is not None and {found.clicked, *ids_beside(clicks, items, found)} == {*wide}
+    assert found is not None and {found.clicked, *_beside(clicks, items, found)} == {*wide}
     following = wide.rename(columns={"item_1": "item_id", "item_2": "next_item"}).drop(columns="item_3")
     following.loc[::3, "next_item"] = None
     clicks = look(following, "clicks")
     found = find_item_ids(clicks, items)
     assert found is not None and found.clicked == "item_id"
-    assert ids_beside(clicks, items, found) == ["next_item"]
+    assert _beside(clicks, items, found) == ["next_item"]
 
 
 def test_what_belongs_to_the_item_is_no_other_item(look: LookAt) -> None:
@@ -214,7 +220,7 @@ def test_what_belongs_to_the_item_is_no_other_item(look: LookAt) -> None:
     items = look(pd.DataFrame({"item_id": range(1, 601)}), "items")
     found = find_item_ids(clicks, items)
     assert found is not None and found.clicked == "item_id"
-    assert ids_beside(clicks, items, found) == []
+    assert _beside(clicks, items, found) == []
 
 
 def test_the_next_item_beside_each_is_told(tmp_path: Path) -> None:
