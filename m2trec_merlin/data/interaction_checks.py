@@ -146,7 +146,7 @@ class InteractionChecker:
         if POSITION in chunk:
             numbers = parse_positions(chunk[POSITION])
             self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())
-            self._positions.add(numbers)
+            self._positions.add(numbers, None if sessions is None else sessions[0])
         if TIMESTAMP in chunk:
             times = parse_instants(chunk[TIMESTAMP], self._time_format)
             self._times.look_at(chunk[TIMESTAMP])

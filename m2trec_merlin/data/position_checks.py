@@ -1,9 +1,11 @@
-"""Find positions that are really dates, such as 31122024, whose numbers put events into a wrong order."""
+"""Find positions that order no events, or put them into a wrong order, as dates such as 31122024 do."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+
+from m2trec_merlin.ids import numbered
 
 #: Dates without separators, and a day and month that a program took for a decimal number.
 _WITH_YEAR, _DAY_AND_MONTH = ("%d%m%Y", "%m%d%Y"), "%d.%m"
@@ -11,13 +13,26 @@ _YEARS = (1990, 2100)
 
 
 class PositionChecks:
-    """A check, chunk by chunk, whether all positions could be dates that do not sort as numbers."""
+    """A check, chunk by chunk, whether positions order events, and could all be dates that sort otherwise."""
 
     def __init__(self) -> None:
+        #: Whether a session has several events, and whether positions tell any of them apart.
+        self._are_several = self._are_apart = False
         self._months: dict[str, set[int]] = {name: set() for name in (*_WITH_YEAR, _DAY_AND_MONTH)}
 
-    def add(self, positions: pd.Series) -> None:
-        """Add positions of events, as returned by `parse_positions`."""
+    def add(self, positions: pd.Series, sessions: np.ndarray | None) -> None:
+        """Add positions of events of whole sessions.
+
+        Args:
+            positions: as returned by `parse_positions`.
+            sessions: number of each event's session, int64 [E]; a session's events are adjacent. None if no
+                column names the session.
+        """
+        if sessions is not None and not self._are_apart:
+            goes_on = sessions[1:] == sessions[:-1]
+            self._are_several |= bool(goes_on.any())
+            codes = numbered(positions)[0]
+            self._are_apart = bool((goes_on & (codes[1:] != codes[:-1])).any())
         if not self._months:
             return
         distinct = pd.to_numeric(pd.Series(positions.dropna().unique()), errors="coerce").astype(np.float64)
@@ -29,11 +44,16 @@ class PositionChecks:
                 self._months[name].update(months.astype(int))
 
     def notices(self, column: str) -> list[str]:
-        """Return a warning if positions are probably dates, else an empty list.
+        """Return a warning if positions order no events, or are probably dates, else an empty list.
 
         Args:
             column: the name of the positions' column in the source.
         """
+        if self._are_several and not self._are_apart:
+            return [
+                f"column '{column}': has one number in all events of a session, and so orders none of them: "
+                "let data.columns.order name a column that tells them apart, or leave it out"
+            ]
         # Days of a single month sort correctly in any of these formats.
         found = [name for name, months in self._months.items() if len(months) > 1]
         return [

@@ -33,9 +33,9 @@ from tests.worlds.tables import MakeConfig
 )
 def test_days_that_are_no_order(positions: list[object], told: str | None) -> None:
     together, apart = PositionChecks(), PositionChecks()
-    together.add(parse_positions(pd.Series(positions)))
+    together.add(parse_positions(pd.Series(positions)), None)
     for number in range(len(positions)):
-        apart.add(parse_positions(pd.Series(positions[number : number + 1])))
+        apart.add(parse_positions(pd.Series(positions[number : number + 1])), None)
     assert together.notices("day") == apart.notices("day")
     assert [notice.partition("(")[2].partition(")")[0] for notice in together.notices("day")] == (
         [told] if told else []
@@ -56,3 +56,27 @@ def test_data_tells_the_remedy_and_the_remedy_is_one(make_config: MakeConfig, it
     assert not [n for n in validate(remedied.data.open(0), remedied).notices if "day of the month" in n]
     (chunk,) = remedied.data.open(0).interactions()
     assert chunk["item_id"].tolist() == ["10", "20", "30"]
+
+
+@pytest.mark.parametrize(
+    ("positions", "order_nothing"),
+    [
+        ([7, 7, 7, 7, 7], True),
+        ([1, 1, 2, 2, 3], True),
+        (["1", "1.0", "2", "2", "2"], True),
+        ([1, 2, 1, 2, 1], False),
+        ([1, 1, 1, 2, 1], False),
+    ],
+)
+@pytest.mark.parametrize("chunk_sessions", [1, 100])
+def test_positions_that_order_no_event_of_any_session_are_told(
+    make_config: MakeConfig,
+    items: pd.DataFrame,
+    positions: list[object],
+    order_nothing: bool,
+    chunk_sessions: int,
+) -> None:
+    rows = {"session_id": [1, 1, 2, 2, 3], "item_id": [10, 20, 30, 10, 40], "position": positions}
+    config = make_config(pd.DataFrame(rows), items, chunk_sessions=chunk_sessions)
+    told = "column 'position': has one number in all events of a session, and so orders none of them"
+    assert any(told in notice for notice in validate(config.data.open(0), config).notices) == order_nothing
