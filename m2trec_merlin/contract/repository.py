@@ -27,8 +27,9 @@ def require_repository(path: Path) -> Path:
     """
     if not path.exists():
         raise ArtifactError(f"{path} is not there yet: run `m2trec export` first")
-    if not (path / _IN_A_REPOSITORY).is_file():
-        raise ArtifactError(f"{path} holds no Triton model '{ENSEMBLE}': run `m2trec export` first")
+    # Which of its files are missing is told by their checksums.
+    if not (path / ENSEMBLE).is_dir():
+        raise _no_model_in(path)
     return path
 
 
@@ -47,8 +48,14 @@ def find_repository(path: Path) -> Path:
         raise ArtifactError(f"{explain_missing(path)}; `m2trec runs` lists the runs in a folder")
     # Folders that begin with a dot are still being written.
     below = sorted(each.parents[1] for each in path.glob(f"[!.]*/{_IN_A_REPOSITORY}"))
-    if not below or (path / _IN_A_REPOSITORY).is_file():
-        return require_repository(path).resolve()
+    if (path / _IN_A_REPOSITORY).is_file():
+        return path.resolve()
+    if not below:
+        raise _no_model_in(path)
     if len(below) > 1:
         raise ArtifactError(f"{path} holds several exports ({', '.join(f.name for f in below)}): name one")
     return below[0].resolve()
+
+
+def _no_model_in(path: Path) -> ArtifactError:
+    return ArtifactError(f"{path} holds no Triton model '{ENSEMBLE}': run `m2trec export` first")
