@@ -141,9 +141,10 @@ def run_serve(config: Config | ServingConfig, folder: Path | None, beside: Path 
     repository = own.triton if own else find_repository(folder or Path())
     server = TritonServer(repository, ports, serving.start_timeout, door=door, instructions=instructions)
     with TerminalProgress() as progress:
-        named = [RunFolder.at(each) for each in (folder, beside) if each is not None]
         lines = own.not_in_effect() if own else []
-        for line in (*lines, *(line for run in named for line in changed_since_export(run)), *door.remarks()):
+        for named in (folder, beside):
+            lines += changed_since_export(RunFolder.at(named)) if named is not None else []
+        for line in (*lines, *door.remarks()):
             progress.say(line)
         if second is not None:
             progress.say(f"{second.repository} answers {share:.0%} of the sessions that have a key")

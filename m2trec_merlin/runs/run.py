@@ -75,7 +75,7 @@ class Run(RunFolder):
             for name, (then, now) in changes.items()
             if name.startswith("serving.")
         ]
-        return lines + changed_since_export(self)
+        return lines + _changed_before(step)
 
 
 class _RunAsTrained(Run):
@@ -104,12 +104,11 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tabl
 
 
 def changed_since_export(run: RunFolder) -> list[str]:
-    """Return a line for each result of a run that has changed since the export that is served.
+    """Return a line for each result in a run's folder that has changed since the export that is served."""
+    return _changed_before(step_of(run, "export"))
 
-    Args:
-        run: the run, or its folder alone if no configuration is known.
-    """
-    step = run.step("export") if isinstance(run, Run) else step_of(run, "export")
+
+def _changed_before(step: Step) -> list[str]:
     try:
         changed = step.outdated()
     except ArtifactError:

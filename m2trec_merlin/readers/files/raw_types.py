@@ -100,8 +100,9 @@ def to_pandas(array: pa.Array) -> pd.Series:
 
 def floats_of(array: pa.Array) -> pd.Series | None:
     """Return floats as a file holds them; None for values of another type."""
-    held = array if _TYPES.is_floating(array.type) else _cast(array)
-    return to_pandas(held) if _TYPES.is_floating(held.type) else None
+    if not _TYPES.is_floating(plain_type(array.type)):
+        return None
+    return to_pandas(array if _TYPES.is_floating(array.type) else _cast(array))
 
 
 def _conversion_of_lists(values: set[pa.DataType]) -> Convert:
