@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -77,9 +76,11 @@ def ports_served_from(repository: Path) -> set[int]:
 
 def _models_of(process: int) -> Path | None:
     """Return the model repository of a process of Triton; None of others, and of one that has ended."""
+    import psutil
+
     try:
-        words = os.fsdecode(Path("/proc", str(process), "cmdline").read_bytes()).split("\0")
-    except OSError:
+        words = psutil.Process(process).cmdline()
+    except psutil.Error:
         return None
     named = (word.removeprefix(MODELS_OPTION) for word in words if word.startswith(MODELS_OPTION))
     return next((Path(name).resolve() for name in named), None)
