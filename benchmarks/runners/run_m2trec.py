@@ -52,8 +52,8 @@ def main(job: Job) -> None:
     catalogue = Catalogue.load(Run(config).catalogue)
     torch.manual_seed(job.seed)
     model = build_model(config, catalogue, job.max_length)
-    fit_before_training(model, catalogue)
     train = Path(job.train_folder)
+    fit_before_training(model, catalogue, lambda: Sessions.load(train))
     loader = SessionLoader(train, config.training.batch_of(count_sessions(session_files(train))), job.seed)
 
     def rank() -> np.ndarray:

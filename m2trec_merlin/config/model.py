@@ -95,6 +95,16 @@ class ModelConfig(Section):
     )
     min_dim: Width = 16
     max_dim: int = Field(128, ge=8, le=65_536)
+    id_dropout: Dropout = Field(
+        0.0, description="with item ids on the input: share of ids hidden in training"
+    )
+    near_items: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="with item ids on the input: how many of the items that stand near an item in training "
+        "sessions have their vectors added to its own",
+    )
     attribute_dropout: Dropout = Field(0.02, description="share of values hidden in training")
     session: SessionEncoderConfig = SessionEncoderConfig()
     next_item: NextItemConfig = NextItemConfig()

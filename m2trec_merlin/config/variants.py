@@ -11,9 +11,9 @@ from m2trec_merlin.config.model import ModelConfig
 
 
 def _id_head(model: ModelConfig) -> dict[str, object]:
-    # The paper's id models represent a session by its encoder alone.
+    # The paper's id models represent an item by its id alone, and a session by its encoder.
     head = model.next_item.model_copy(update={"head": "softmax", "session_items": False})
-    return {"next_item": head, "inputs": [ITEM_ID]}
+    return {"next_item": head, "inputs": [ITEM_ID], "id_dropout": 0.0, "near_items": 0}
 
 
 def _title_only(model: ModelConfig, attributes: Sequence[Attribute]) -> dict[str, object]:

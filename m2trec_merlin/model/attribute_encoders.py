@@ -75,7 +75,7 @@ class ListEncoder(AttributeEncoder):
         """Pool the embeddings of each item's list."""
         lists = lists_of(attributes, self.name)
         if self.training and self.dropout:
-            values = _hide(lists.values, self.dropout / 2, OUT_OF_VOCABULARY)
+            values = hide(lists.values, self.dropout / 2, OUT_OF_VOCABULARY)
             hidden = torch.rand(len(lists), device=values.device) < self.dropout / 2
             lists = lists.replaced(values).hidden(hidden, MISSING)
         pooled = lists.pool(self.embedding.weight, self.pooling)
@@ -98,8 +98,8 @@ class CategoricalEncoder(AttributeEncoder):
         """Embed the attribute's ids, int64 [n]."""
         values = attributes[self.name]
         if self.training and self.dropout:
-            values = _hide(values, self.dropout / 2, OUT_OF_VOCABULARY)
-            values = _hide(values, self.dropout / 2, MISSING)
+            values = hide(values, self.dropout / 2, OUT_OF_VOCABULARY)
+            values = hide(values, self.dropout / 2, MISSING)
         return self.embedding(values)
 
 
@@ -133,18 +133,16 @@ def embedding_width(vocabulary_size: int, config: ModelConfig) -> int:
 
 
 def build_attribute_encoder(
-    field: Field, attribute: Attribute | None, config: ModelConfig, width: int | None = None
+    field: Field, attribute: Attribute, config: ModelConfig, width: int | None = None
 ) -> AttributeEncoder:
     """Build the encoder for one attribute, by the layout of its values.
 
     Args:
         field: name, layout and size of the encoded attribute.
-        attribute: its configuration; None for the item id, whose embedding has the width of the model.
+        attribute: its configuration.
         config: model settings.
         width: d, to keep that of an earlier model although the vocabulary has grown; None to compute it.
     """
-    if attribute is None:
-        return CategoricalEncoder(field.name, SparseTable(field.size, config.width), 0.0)
     embedding = attribute.embedding if width is None else replace(attribute.embedding, dim=width)
     return _BUILDERS[field.layout](field, embedding, config)
 
@@ -177,6 +175,6 @@ _BUILDERS: dict[Layout, Callable[[Field, Embedding, ModelConfig], AttributeEncod
 }
 
 
-def _hide(values: Tensor, share: float, replacement: int) -> Tensor:
+def hide(values: Tensor, share: float, replacement: int) -> Tensor:
     """Replace a random share of the values by `replacement`."""
     return values.masked_fill(torch.rand(values.shape, device=values.device) < share, replacement)

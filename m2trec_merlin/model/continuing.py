@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, OUT_OF_VOCABULARY
 from m2trec_merlin.model.attribute_encoders import CategoricalEncoder, ListEncoder
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
+from m2trec_merlin.model.item_ids import ItemIdEncoder, NearItems
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.sparse_table import SparseTable
 from m2trec_merlin.model.tasks import NextAttribute
@@ -34,7 +34,11 @@ def take_over(model: M2TRec, earlier: M2TRec, row_of: np.ndarray) -> None:
     kept = then[(row_of[then] != NO_ITEM) & (row_of[then] <= n_now)]
     old, new = torch.from_numpy(kept), torch.from_numpy(row_of[kept])
     offsets, grown = dict(_tables_of_items(model)), dict(_tables_of_values(model))
-    fitted = tuple(f"{name}." for name, m in model.named_modules() if isinstance(m, ExpectedPopularity))
+    fitted = tuple(
+        f"{name}."
+        for name, module in model.named_modules()
+        if isinstance(module, ExpectedPopularity | NearItems)
+    )
     before = earlier.state_dict()
     for name, weights in model.state_dict().items():
         learned = before[name]
@@ -58,14 +62,14 @@ def _tables_of_items(model: M2TRec) -> Iterator[tuple[str, int]]:
     for name, module in model.named_modules():
         if id(module) in in_head:
             yield f"{name}.weight", 0
-        elif isinstance(module, CategoricalEncoder) and module.name == ITEM_ID:
+        elif isinstance(module, ItemIdEncoder):
             yield f"{name}.embedding.weight", FIRST_VALUE - 1
 
 
 def _tables_of_values(model: M2TRec) -> Iterator[tuple[str, bool]]:
     """Yield the names of weights with a row per value of a vocabulary, and whether "unknown" has a row."""
     for name, module in model.named_modules():
-        if isinstance(module, CategoricalEncoder | ListEncoder) and module.name != ITEM_ID:
+        if isinstance(module, CategoricalEncoder | ListEncoder):
             yield f"{name}.embedding.weight", True
         elif isinstance(module, NextAttribute):
             yield f"{name}.output.weight", False

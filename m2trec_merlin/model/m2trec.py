@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import transformers4rec.torch as tr
 from torch import Tensor, nn
 
-from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import EncodedColumn, Field
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
+from m2trec_merlin.model.attribute_encoders import AttributeEncoder, build_attribute_encoder
 from m2trec_merlin.model.body import CatalogueInput, SessionBody
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.event_encoder import build_event_encoder
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
 from m2trec_merlin.model.heads import HEADS, NextItemHead
 from m2trec_merlin.model.item_encoder import ItemEncoder
+from m2trec_merlin.model.item_ids import ItemIdEncoder, NearItems
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.session_encoder import SessionEncoder
 from m2trec_merlin.model.tasks import NextAttribute, NextItem
 from m2trec_merlin.model.transformers4rec_batches import input_schema, read_batch
+from m2trec_merlin.sessions import Sessions
 
 
 class M2TRec(tr.Model):
@@ -164,10 +165,7 @@ def build_model(
     assert max_length is not None, "neither the configuration nor the data say how long sessions are"
     columns = [_column(catalogue, name) for name in config.inputs]
     settled = widths or {}
-    encoders = [
-        build_attribute_encoder(c.field, _attribute(config, c.field.name), model, settled.get(c.field.name))
-        for c in columns
-    ]
+    encoders = [_encoder(config, column.field, settled.get(column.field.name)) for column in columns]
     popularity = build_expected_popularity(config, columns) if model.next_item.expects_popularity else None
     item_encoder = ItemEncoder(encoders, popularity)
     inputs = CatalogueInput(
@@ -187,18 +185,29 @@ def build_model(
 
 def build_expected_popularity(config: Config, columns: Sequence[EncodedColumn]) -> ExpectedPopularity:
     """Build the regression of popularity on some attributes, with their configured options."""
-    attributes = [_attribute(config, column.field.name) for column in columns]
-    return ExpectedPopularity(columns, {a.name: a.embedding.pair_buckets for a in attributes if a})
+    attributes = [config.attribute(c.field.name) for c in columns if c.field.name != ITEM_ID]
+    return ExpectedPopularity(columns, {a.name: a.embedding.pair_buckets for a in attributes})
 
 
-def fit_before_training(model: M2TRec, catalogue: Catalogue) -> None:
-    """Fit the model's expected popularity, the only part that is not learned step by step."""
+def fit_before_training(model: M2TRec, catalogue: Catalogue, known: Callable[[], Sessions]) -> None:
+    """Fit what is not learned step by step: the expected popularity, and which items are near each other.
+
+    Args:
+        model: the model, on the CPU.
+        catalogue: catalogue of the model.
+        known: returns all training sessions; called only if the model learns from them here.
+    """
     if model.item_encoder.popularity is not None:
         model.item_encoder.popularity.fit(catalogue)
+    for part in model.item_encoder.modules():
+        if isinstance(part, NearItems):
+            part.fit(known())
 
 
-def _attribute(config: Config, name: str) -> Attribute | None:
-    return None if name == ITEM_ID else config.attribute(name)
+def _encoder(config: Config, field: Field, width: int | None) -> AttributeEncoder:
+    if field.name == ITEM_ID:
+        return ItemIdEncoder(field, config.model)
+    return build_attribute_encoder(field, config.attribute(field.name), config.model, width)
 
 
 def _of_events(config: Config, fields: Sequence[Field]) -> Sequence[Field]:

@@ -22,3 +22,10 @@ class SparseTable(nn.Embedding):
         """
         padding = None if self.sparse else self.padding_idx
         return F.embedding(rows, self.weight, padding, sparse=self.sparse)
+
+    def pool(self, rows: Tensor, weights: Tensor) -> Tensor:
+        """Look up groups of rows, int64 [n, K], and add up each by its weights [n, K]; [n, width].
+
+        Row 0 has to have weight 0.
+        """
+        return F.embedding_bag(rows, self.weight, mode="sum", per_sample_weights=weights, sparse=self.sparse)

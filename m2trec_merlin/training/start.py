@@ -16,7 +16,7 @@ from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.model.m2trec import M2TRec, build_model, fit_before_training
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.sessions import event_fields, session_files
+from m2trec_merlin.sessions import Sessions, event_fields, session_files
 from m2trec_merlin.training.continuing import Continuation
 from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import Processes
@@ -42,7 +42,7 @@ class TrainingStart:
 
     def bring_to(self, device: torch.device, run: Run) -> None:
         """Fit the parts that are fitted before the first step, and move the model to the device."""
-        fit_before_training(self.model, self.catalogue)
+        fit_before_training(self.model, self.catalogue, lambda: Sessions.load(run.sessions("train")))
         if device.type == "cuda":
             self.model.body.inputs.catalogue.read(frames_for(device), run.catalogue / ENCODED)
         self.model.to(device)

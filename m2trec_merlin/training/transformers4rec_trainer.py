@@ -16,7 +16,7 @@ from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.merlin_adapter import make_evaluation_work, training_arguments
 from m2trec_merlin.model.m2trec import M2TRec, fit_before_training
-from m2trec_merlin.sessions import count_sessions, session_files, tells_targets
+from m2trec_merlin.sessions import Sessions, count_sessions, session_files, tells_targets
 from m2trec_merlin.training.schedule import warm_up
 
 
@@ -52,7 +52,7 @@ def build_transformers4rec_trainer(
         )
     import transformers4rec.torch as tr
 
-    fit_before_training(model, catalogue)
+    fit_before_training(model, catalogue, lambda: Sessions.load(train))
     count = count_sessions(sessions)
     batch_size = config.batch_of(count)
     arguments = training_arguments(

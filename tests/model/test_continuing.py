@@ -14,11 +14,12 @@ from m2trec_merlin.model.continuing import take_over
 from m2trec_merlin.model.m2trec import M2TRec, build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Sessions
-from tests.worlds.encoded import permuted, tiny_catalogue, tiny_config
+from tests.worlds.encoded import permuted, tiny_catalogue, tiny_config, tiny_sessions
 
 VARIANTS = {
     "metadata": {},
-    "ids": {"model": {"inputs": ["item_id", "category"]}},
+    # Among fewer near items than there are, ties would be cut by row.
+    "ids": {"model": {"inputs": ["item_id", "category"], "near_items": 24}},
     "softmax": {"next_item": {"head": "softmax"}},
 }
 SESSIONS = [[1, 2, 3], [5, 9, 20, 4]]
@@ -31,7 +32,7 @@ def trained(catalogue: Catalogue, **settings: object) -> M2TRec:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(std=0.3)
-    fit_before_training(model, catalogue)
+    fit_before_training(model, catalogue, tiny_sessions)
     return model.eval()
 
 
@@ -39,7 +40,8 @@ def continued(earlier: M2TRec, catalogue: Catalogue, row_of: np.ndarray, **setti
     torch.manual_seed(1)
     model = build_model(tiny_config(**settings), catalogue, widths=earlier.widths)
     take_over(model, earlier, row_of)
-    fit_before_training(model, catalogue)
+    known = tiny_sessions()
+    fit_before_training(model, catalogue, lambda: dataclasses.replace(known, rows=row_of[known.rows]))
     return model.eval()
 
 

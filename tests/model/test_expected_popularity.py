@@ -14,7 +14,7 @@ from m2trec_merlin.model.heads import MetadataHead
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Sessions
-from tests.worlds.encoded import permuted, ragged, tiny_catalogue, tiny_config
+from tests.worlds.encoded import permuted, ragged, tiny_catalogue, tiny_config, tiny_sessions
 
 
 def built(catalogue: Catalogue) -> ExpectedPopularity:
@@ -144,7 +144,7 @@ def test_ids_alone_let_the_mean_be_expected() -> None:
 def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
     catalogue = tiny_catalogue()
     ours = build_model(tiny_config(), catalogue)
-    fit_before_training(ours, catalogue)
+    fit_before_training(ours, catalogue, tiny_sessions)
     encoder = ours.item_encoder.popularity
     assert encoder is not None
     assert encoder.get_buffer("category__weights").abs().max() > 0
@@ -161,7 +161,7 @@ def test_it_decides_how_popular_items_without_much_of_a_history_are_and_nothing_
         model.next_item_head.popularity.weight.fill_(1.0)
         model.next_item_head.popularity.log_prior_weight.fill_(0.0)
     before = ModelScorer(model)
-    fit_before_training(model, catalogue)
+    fit_before_training(model, catalogue, tiny_sessions)
     after = ModelScorer(model)
     prefixes = Sessions.from_lists([[1, 28, 3]]).prefixes()
     torch.testing.assert_close(before.session_vectors(prefixes), after.session_vectors(prefixes))

@@ -12,6 +12,7 @@ from torch import Tensor
 from m2trec_merlin.config import Config
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.session_batch import SessionBatch
+from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.captured_steps import TrainStep
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import build_optimizer, clip_gradients
@@ -48,7 +49,7 @@ class Steps:
         torch.manual_seed(0)
         catalogue = tiny_catalogue()
         self.model = build_model(config, catalogue)
-        fit_before_training(self.model, catalogue)
+        fit_before_training(self.model, catalogue, lambda: Sessions.load(folder))
         self.losses: list[float] = []
         self.asking = AskingTheDevice()
         self._pretends = pretends

@@ -25,6 +25,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.model.losses import candidate_cross_entropy
 from m2trec_merlin.model.m2trec import M2TRec, build_model, fit_before_training
 from m2trec_merlin.model.session_batch import SessionBatch
+from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.captured_steps import CapturedSteps
 from m2trec_merlin.training.checkpoint import Checkpoints, TrainingState
 from m2trec_merlin.training.loader import SessionLoader
@@ -207,8 +208,8 @@ class _Epochs:
 def _build(data: Prepared, config: Config, device: str) -> tuple[M2TRec, SessionLoader]:
     torch.manual_seed(config.seed)
     model = build_model(config, data.catalogue, data.max_length)
-    fit_before_training(model, data.catalogue)
     sessions = data.run.sessions("train")
+    fit_before_training(model, data.catalogue, lambda: Sessions.load(sessions))
     return model.to(device), SessionLoader(sessions, data.batch_size, config.seed, device)
 
 
