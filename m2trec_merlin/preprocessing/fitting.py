@@ -13,8 +13,10 @@ from merlin.dag.ops.stat_operator import StatOperator
 from nvtabular import Workflow
 
 from m2trec_merlin.attributes.fitting import FittedByParts
+from m2trec_merlin.column_names import POSITION
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.device import frames_on
+from m2trec_merlin.preprocessing.parts import last_of_sessions
 from m2trec_merlin.preprocessing.workers import ALONE, Workers
 
 
@@ -23,6 +25,7 @@ def fit_workflow(
     parts: Sequence[Path],
     columns: Sequence[str],
     workers: Workers = ALONE,
+    longest: int | None = None,
 ) -> Workflow:
     """Fit a workflow like `nvtabular.Workflow.fit`, but without a Dask dataframe.
 
@@ -31,6 +34,7 @@ def fit_workflow(
         parts: Parquet files to fit on.
         columns: names of the columns to read.
         workers: the workers that read the parts.
+        longest: the number of events at the end of each session to fit on; None for all rows of the parts.
 
     Returns:
         The fitted workflow.
@@ -51,7 +55,7 @@ def fit_workflow(
     while waiting:
         ready = [node for node, before in waiting.items() if not before]
         shared, fit = delayed(ready), delayed(fit_part)
-        tasks = [fit(shared, str(part), columns, workers.device) for part in parts]
+        tasks = [fit(shared, str(part), columns, workers.device, longest) for part in parts]
         found = workers.run(tasks, "vocabularies")
         for node, results in zip(ready, zip(*found, strict=True), strict=True):
             node.op.fit_finalize(node.op.join(results))
@@ -63,9 +67,14 @@ def fit_workflow(
     return workflow
 
 
-def fit_part(nodes: Sequence[Any], source: str, columns: Sequence[str], device: str) -> list[Any]:
+def fit_part(
+    nodes: Sequence[Any], source: str, columns: Sequence[str], device: str, longest: int | None
+) -> list[Any]:
     """Return the statistics of one part for the operator of each node."""
-    frame = frames_on(device).read(Path(source), columns)
+    frames = frames_on(device)
+    frame = frames.read(Path(source), columns)
+    if longest is not None:
+        frame = frames.keep(frame, last_of_sessions(frames.floats(frame[POSITION]), longest))
     results = []
     for node in nodes:
         inputs = LocalExecutor().transform(frame, node.parents_with_dependencies)

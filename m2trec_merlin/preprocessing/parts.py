@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.arrays import Array
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID
 from m2trec_merlin.errors import ArtifactError
@@ -70,14 +71,25 @@ class Events:
         if self.longest is None:
             return read_part(part, columns)
         events = read_part(part, list(dict.fromkeys([*columns, POSITION])))
-        # Sessions stand whole and in order. So the event `longest` places behind another one is of the same
-        # session exactly if its position is at least `longest`.
-        kept = np.ones(len(events), bool)
-        kept[: -self.longest] = events[POSITION].to_numpy()[self.longest :] < self.longest
+        kept = last_of_sessions(events[POSITION].to_numpy(), self.longest)
         if kept.all():
             return events
         # Several times as fast as `events[kept]`, which takes rows by their labels.
         return pd.DataFrame({name: events[name].array[kept] for name in columns}, copy=False)
+
+
+def last_of_sessions(positions: Array, longest: int) -> Array:
+    """Return which events are among the last `longest` of their session, bool [events].
+
+    Args:
+        positions: position of each event in its session; sessions stand whole and in order.
+        longest: the number of events kept of a session.
+    """
+    kept = positions >= 0
+    # The event `longest` places behind another one is of the same session exactly if its position is at
+    # least `longest`.
+    kept[:-longest] = positions[longest:] < longest
+    return kept
 
 
 def count_events(events: Events, items: IdIndex) -> np.ndarray:

@@ -89,7 +89,7 @@ def build_sessions(
             if attributes and split == "train":
                 extended = None if start is None else start.folder.events_workflow
                 start_events(workflow, attributes, extended)
-                fit_workflow(workflow, parts, columns, workers)
+                fit_workflow(workflow, parts, columns, workers, longest)
                 fields = save_events(workflow, attributes, output)
             elif attributes:
                 read_learned(workflow, output / EVENTS_WORKFLOW)

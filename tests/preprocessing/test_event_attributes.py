@@ -60,8 +60,8 @@ def test_lists_are_parallel_to_the_rows_and_sliced_alike(run: Run) -> None:
     flags = train.attributes["flags"]
     of_flags = ["<padding>", "<missing>", "<other>", *vocabulary(run, "flags")]
     assert ["|".join(of_flags[i] for i in flags.of(e)) for e in range(len(flags))] == last["flags"].tolist()
-    paid = np.log1p(raw["paid"])
-    standard = ((np.log1p(last["paid"]) - paid.mean()) / paid.std()).fillna(0)
+    paid = np.log1p(last["paid"])
+    standard = ((paid - paid.mean()) / paid.std()).fillna(0)
     np.testing.assert_allclose(train.attributes["paid"].values, standard, rtol=1e-4, atol=1e-5)
 
 
@@ -79,6 +79,23 @@ def test_vocabularies_are_those_of_training_and_all_of_test_is_kept(run: Run) ->
     assert (raw["event_type"] == "scan").any() and raw["event_type"].isna().any()
     manifest = run.step("preprocess").manifest()["sessions"]
     assert manifest["train"]["event_vocabularies"]["event_type"] == 6
+
+
+def test_a_value_of_events_that_are_cut_off_alone_is_unseen(tmp_path: Path) -> None:
+    """Training never reads it, so it must not get an id whose vector is never trained."""
+    events = make_events()
+    place = events.groupby("session_id").cumcount(ascending=False)
+    events.loc[place >= 4, "event"] = "early"
+    config = events_config(tmp_path, events)
+    prepare_data(config)
+    preprocess(config)
+    run = Run(config)
+    assert (raw_of(run, "train")["event_type"] == "early").any()
+    assert sorted(vocabulary(run, "event_type")) == ["buy", "cart", "view"]
+    raw, test = raw_of(run, "test"), Sessions.load(run.sessions("test"))
+    early = (raw["event_type"] == "early").tolist()
+    assert any(early)
+    assert (test.attributes["event_type"].values == OUT_OF_VOCABULARY).tolist() == early
 
 
 def test_only_data_are_stored(run: Run) -> None:
