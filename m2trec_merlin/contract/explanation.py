@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 
 #: Possible reasons, each tested by leaving it out: attributes of the session's items; similar sessions and
-#: words; `new_item_boost` and the lift of rare and newly listed items; recent sales beside an item's overall
-#: share; the bias of items that are in the session already.
+#: words; `new_item_boost` and the lift of rare, new and newly listed items; recent sales beside an item's
+#: overall share; the bias of items that are in the session already.
 METADATA, NEIGHBOURS, BOOST, TREND, REPEAT = "metadata", "neighbours", "boost", "trend", "repeat"
 #: The reason of an item whose score does not fall without any of those.
 POPULARITY = "popularity"

@@ -24,6 +24,7 @@ from m2trec_merlin.contract.explanation import (
     Explanation,
 )
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.scores import NO_LIFT, Lift
 from m2trec_merlin.search.candidates import Wish
 from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
 from m2trec_merlin.serving.runtime.answering.session_encoding import QueryEncoder, VectorSession
@@ -36,8 +37,8 @@ MOST_EXPLAINED = 20
 _ROUNDING = 1e-4
 #: Number of variants that are scored together.
 _AT_ONCE = 16
-#: Rows of an empty session, and of a session without neighbours.
-_NO_ROWS, _NO_NEIGHBOURS = np.zeros(0, np.int64), np.array([NO_ITEM])
+#: Rows of an empty session.
+_NO_ROWS = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,12 @@ class Explainer:
                     catalogue,
                     [Wish(len(rows), only=rows, additions=draft.without(each.without)) for each in block],
                     [_NO_ROWS if v.without == REPEAT else v.session.rows for v in block],
-                    [_NO_NEIGHBOURS if v.without == NEIGHBOURS else v.session.rows for v in block],
+                    [variant.session.rows for variant in block],
                 )
+                wishes = [
+                    replace(wish, lift=_without(variant.without, wish.lift))
+                    for wish, variant in zip(wishes, block, strict=True)
+                ]
                 found += self._additions.candidates(catalogue).search(queries, wishes)
             scores = np.array([each.scores[_places(rows, each.rows)] for each in found])
             for source, lift in of_past.items():
@@ -116,6 +121,13 @@ class Explainer:
 
         reasons = explain(session, nothing, self._widths, sources, score) if len(rows) else []
         return [each if each.event is None else replace(each, event=places[each.event]) for each in reasons]
+
+
+def _without(source: str, lift: Lift) -> Lift:
+    """Return a session's lift without a source: the novelty boosts new items, the changes are neighbours'."""
+    if source == NEIGHBOURS:
+        return NO_LIFT._replace(novelty=lift.novelty)
+    return lift._replace(novelty=NO_LIFT.novelty) if source == BOOST else lift
 
 
 def _places(rows: np.ndarray, among: np.ndarray) -> np.ndarray:

@@ -181,6 +181,19 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
     assert any(said.event is not None for said in plain.explanations)
 
 
+def test_new_items_come_up_after_rare_ones_by_the_boost_and_not_by_neighbours(tmp_path: Path) -> None:
+    weights = Weights(by_id=1.0, new_session=2.0)
+    ask = Asking(mixed_shop(tmp_path, weights))
+    for session in (["sku-23"], ["sku-0", "sku-1"]):
+        found = ask(session, candidates=["sku-29"], explain=True)
+        sold = [N_SEEN - int(item.removeprefix("sku-")) for item in session]
+        rarity = np.mean([5 / (5 + each) for each in sold])
+        falls = found.explanations[0].falls
+        assert falls["boost"] == pytest.approx(2 * np.log((0.05 + rarity) / 0.25), abs=1e-3)
+        assert falls["neighbours"] == pytest.approx(0, abs=1e-4), "sku-29 never sold"
+    assert falls["boost"] < 0, "what sells often does not lead to new items"
+
+
 def test_neighbours_know_a_changed_catalogue_as_it_was_exported(tmp_path: Path) -> None:
     shop = mixed_shop(tmp_path)
     session = ["sku-1", "sku-2"]
