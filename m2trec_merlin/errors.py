@@ -2,6 +2,7 @@
 
 M2TRecError                     one message for the user, no traceback on the command line
 ├── ConfigError                 the configuration file, all mistakes at once
+│   └── CommandLineError        what was typed behind the command, not what a file says
 ├── DataError                   the raw tables, all problems at once
 │   └── DamagedTextError        a text file holds bytes of another encoding
 ├── ArtifactError               something an earlier step should have written is missing or damaged
@@ -45,6 +46,10 @@ class M2TRecError(Exception):
 
 class ConfigError(M2TRecError):
     """The configuration is invalid; the message lists every mistake."""
+
+
+class CommandLineError(ConfigError):
+    """The command line is wrong; the message names the option or argument."""
 
 
 class DataError(M2TRecError):

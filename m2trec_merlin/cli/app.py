@@ -23,12 +23,14 @@ from m2trec_merlin.cli.options import (
 from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, errors, escape
 from m2trec_merlin.config import parse_overrides, serving_of
-from m2trec_merlin.errors import NothingToDoError, message_of
+from m2trec_merlin.errors import CommandLineError, NothingToDoError, message_of
 from m2trec_merlin.runs import HeldOut
 from m2trec_merlin.version import __version__
 
 #: Exit code of a verb that was stopped by Ctrl-C.
 STOPPED = 130
+#: Exit codes of errors; that of all others is 1.
+_CODES: dict[type[Exception], int] = {CommandLineError: 2, NothingToDoError: 4}
 #: Options with which a command begins its work anew, whatever an earlier call left behind.
 _ANEW = ("--force", "--restart")
 
@@ -321,7 +323,7 @@ def main() -> None:
             raise
         text = escape(complete(message))
         errors.print(f"[bold red]Error:[/bold red] {text}", soft_wrap=True, highlight=False)
-        sys.exit(4 if isinstance(error, NothingToDoError) else 1)
+        sys.exit(_CODES.get(type(error), 1))
     except (KeyboardInterrupt, SystemExit) as end:
         # Typer silently turns a KeyboardInterrupt into a SystemExit.
         code = STOPPED if isinstance(end, KeyboardInterrupt) else end.code

@@ -11,7 +11,7 @@ from typing import Any
 
 from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config, ServingConfig
-from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.errors import ArtifactError, CommandLineError
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.runtime.request_json import object_of
 from m2trec_merlin.spelling import number_in
@@ -37,26 +37,28 @@ def run_recommend(
         filters: filters in the form of `parse_filters`.
         candidates: item ids, or attributes as JSON; empty for all items.
         options: further options of `RecommendationClient.recommend`.
+
+    Raises:
+        CommandLineError: an item, a candidate, a filter or the address cannot be read.
     """
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.client import RecommendationClient, Tls
+    from m2trec_merlin.serving.client.connection import fault_of
     from m2trec_merlin.serving.server.grpc_endpoint import GrpcEndpoint
 
     # Bytes of an argument that are not UTF-8 could be neither sent nor shown.
     session, listed = (
         [os.fsencode(text).decode(errors="replace") for text in texts] for texts in (session, candidates)
     )
-    items = [parse_session_item(text) for text in session]
+    items, ranked = ([parse_session_item(text) for text in texts] for texts in (session, listed))
+    conditions = parse_filters(filters)
+    if address is not None and (fault := fault_of(address)):
+        raise CommandLineError(f"--{fault}")
     serving = ServingConfig() if config is None else config.serving
     own = GrpcEndpoint.of(serving).local(serving.grpc_port)
     encryption = Tls(*tls) if any(tls) or serving.tls else None
     with RecommendationClient(own if address is None else address, tls=encryption) as client:
-        answer = client.recommend(
-            items,
-            filters=parse_filters(filters) or None,
-            candidates=[parse_session_item(text) for text in listed] or None,
-            **options,
-        )
+        answer = client.recommend(items, filters=conditions or None, candidates=ranked or None, **options)
     titles = {} if config is None else known_titles(config, session)
     print_recommendations(console, items, answer, titles)
 
@@ -65,14 +67,14 @@ def parse_session_item(text: str) -> str | dict[str, Any]:
     """Parse one item of a session: a JSON object of raw attributes, or else an id.
 
     Raises:
-        ConfigError: the text begins like a JSON object but is none.
+        CommandLineError: the text begins like a JSON object but is none.
     """
     if not text.lstrip().startswith("{"):
         return text
     try:
         attributes: dict[str, Any] = json.loads(text, object_pairs_hook=object_of)
     except ValueError as error:
-        raise ConfigError(f"item {text}: not valid JSON ({error})") from None
+        raise CommandLineError(f"item {text}: not valid JSON ({error})") from None
     return attributes
 
 
@@ -82,7 +84,7 @@ def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
     Whole numbers become integers. Other values are sent as text: the server knows the decimal mark.
 
     Raises:
-        ConfigError: a filter has another form, or a column has both values and bounds, or a bound twice.
+        CommandLineError: a filter has another form, or a column has both values and bounds, or a bound twice.
     """
     values: dict[str, list[str | int]] = {}
     bounds: dict[str, dict[str, str | int]] = {}
@@ -91,19 +93,21 @@ def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
         parts = re.fullmatch(r"(.+?)(<=|>=|!=|=)(.*)", text, re.DOTALL)
         if parts is None:
             expected = "COLUMN=VALUE, as in department=produce, or COLUMN>=NUMBER or COLUMN<=NUMBER"
-            raise ConfigError(f"--filter {text}: expected {expected}")
+            raise CommandLineError(f"--filter {text}: expected {expected}")
         column, sign, value = parts.groups()
         if sign in ("=", "!="):
             (values if sign == "=" else unwanted).setdefault(column, []).append(_sent(value))
             continue
         if all(number_in(value, decimal) is None for decimal in ".,"):
-            raise ConfigError(f"--filter {text}: expected a number behind {sign}")
+            raise CommandLineError(f"--filter {text}: expected a number behind {sign}")
         bound = "min" if sign == ">=" else "max"
         if column in bounds and bound in bounds[column]:
-            raise ConfigError(f"--filter {text}: {column} has a bound {sign} already")
+            raise CommandLineError(f"--filter {text}: {column} has a bound {sign} already")
         bounds.setdefault(column, {})[bound] = _sent(value)
     if both := values.keys() & (bounds.keys() | unwanted.keys()):
-        raise ConfigError(f"--filter {', '.join(sorted(both))}: give either values or bounds of a column")
+        raise CommandLineError(
+            f"--filter {', '.join(sorted(both))}: give either values or bounds of a column"
+        )
     conditions: dict[str, dict[str, Any]] = {name: {**bounds.get(name, {})} for name in [*bounds, *unwanted]}
     for name, others in unwanted.items():
         conditions[name]["not"] = others

@@ -8,7 +8,7 @@ from typing import Any
 
 from m2trec_merlin.cli.terminal import print_plain
 from m2trec_merlin.config import Config
-from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.errors import CommandLineError, M2TRecError
 
 #: Exit codes; every verb that fails returns 1.
 VALID, INVALID = 0, 1
@@ -20,6 +20,9 @@ def run_check(read: Callable[[], Config], as_json: bool) -> int:
     Args:
         read: a function that reads the configuration.
         as_json: whether to print JSON instead of one problem per line.
+
+    Raises:
+        CommandLineError: the command line is wrong, so that nothing was checked.
     """
     problems: list[str] = []
     notices: list[str] = []
@@ -30,6 +33,8 @@ def run_check(read: Callable[[], Config], as_json: bool) -> int:
 
         counted = check_data(config)
         counts, notices = counted.as_dict(), counted.data.notices
+    except CommandLineError:
+        raise  # nothing was checked
     except M2TRecError as error:
         problems = error.problems
     if as_json:

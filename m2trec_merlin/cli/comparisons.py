@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from m2trec_merlin.cli.options import SetOption
+from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.runs import HeldOut
 
 app = typer.Typer()
@@ -61,11 +62,21 @@ def replay(
     raise typer.Exit(run_replay(log, against, k, at_least, as_json))
 
 
+def _readable_metric(text: str) -> str:
+    from m2trec_merlin.evaluation.metrics import MetricAt
+
+    try:
+        MetricAt.parse(text)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
 @app.command()
 def promote(
     candidate: Annotated[Path, typer.Argument(help="A run: its folder, or its configuration file.")],
     over: Annotated[Path, typer.Option(help="The run that is served, or the link to it: runs/current.")],
-    metric: Annotated[str, typer.Option(help="What decides.")] = "HIT@20",
+    metric: Annotated[str, typer.Option(help="What decides.", callback=_readable_metric)] = "HIT@20",
     margin: Annotated[
         float,
         typer.Option(min=0, max=1, help="By which it may be worse, so that a fresher model takes over."),

@@ -9,7 +9,7 @@ from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, errors, print_plain
 from m2trec_merlin.cli.versions import NO, YES
 from m2trec_merlin.config import load_config, parse_overrides
-from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.errors import ArtifactError, CommandLineError
 from m2trec_merlin.runs import Run, RunFolder
 
 
@@ -41,7 +41,7 @@ def run_drift(
             new: RunFolder = Run(config)
         else:
             if settings:
-                raise ConfigError(f"--set: changes nothing, as {data} is no configuration: leave it out")
+                raise CommandLineError(f"--set: changes nothing, as {data} is no configuration: leave it out")
             new = RunFolder.at(data)
             if not new.data.is_dir():
                 raise ArtifactError(

@@ -11,7 +11,7 @@ from m2trec_merlin.cli.remedies import remember, remember_folder
 from m2trec_merlin.cli.terminal import errors
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
 from m2trec_merlin.contract.repository import require_repository
-from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.errors import CommandLineError
 from m2trec_merlin.runs import Run
 
 DEFAULT_CONFIG = Path("configs/complete_journey.yaml")
@@ -67,11 +67,11 @@ def exported_by(run: Path | None, config: Path, settings: list[str] | None, vari
 
     Raises:
         ArtifactError: nothing was exported with the configuration.
-        ConfigError: a run is given with options of a configuration; names them.
+        CommandLineError: a run is given with options of a configuration; names them.
     """
     if run is None:
         return require_repository(Run(read_config(config, settings, variant)).triton)
     given = {"-c": config != DEFAULT_CONFIG, "--set": bool(settings), "--variant": variant is not None}
     if named := [option for option, is_given in given.items() if is_given]:
-        raise ConfigError(f"{', '.join(named)}: changes nothing of a run that is named: leave it out")
+        raise CommandLineError(f"{', '.join(named)}: changes nothing of a run that is named: leave it out")
     return run

@@ -12,7 +12,7 @@ from m2trec_merlin.config.files import parse_setting, read_settings
 from m2trec_merlin.config.mistakes import explain
 from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.settings import Config
-from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.errors import CommandLineError, ConfigError
 from m2trec_merlin.readers import PATHS
 
 
@@ -28,6 +28,7 @@ def load_config(
         variant: a variant of the paper that replaces that of the file.
 
     Raises:
+        CommandLineError: an override has no place in the file; lists all of them.
         ConfigError: the file cannot be read, or anything in it is wrong; lists all mistakes.
     """
     path = Path(path)
@@ -36,10 +37,10 @@ def load_config(
     for key, value in (overrides or {}).items():
         try:
             _set(raw, key, value)
-        except ConfigError as error:
+        except CommandLineError as error:
             problems.append(str(error))
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise CommandLineError("\n".join(problems))
     if variant is not None:
         raw["variant"] = variant
     try:
@@ -56,10 +57,11 @@ def serving_of(overrides: Mapping[str, Any]) -> ServingConfig:
         overrides: values by dotted key, as for `load_config`, of this section only.
 
     Raises:
-        ConfigError: a setting is wrong, or belongs to another section.
+        CommandLineError: a setting belongs to another section.
+        ConfigError: a setting is wrong.
     """
     if others := [key for key in overrides if not key.startswith("serving.")]:
-        raise ConfigError(
+        raise CommandLineError(
             f"--set {others[0]}: a run that is named takes settings of `serving` only: name a configuration "
             "by -c for others"
         )
@@ -85,8 +87,8 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     """Parse KEY=VALUE settings of a command line; see `parse_setting` for values.
 
     Raises:
-        ConfigError: a setting has no key or no `=`, replaces another one, or has a value that cannot be
-            parsed; lists all problems.
+        CommandLineError: a setting has no key or no `=`, replaces another one, or has a value that cannot
+            be parsed; lists all problems.
     """
     overrides: dict[str, Any] = {}
     problems = []
@@ -106,7 +108,7 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
         except ValueError as error:
             problems.append(f"--set {setting}: the value cannot be parsed: {error}")
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise CommandLineError("\n".join(problems))
     return overrides
 
 
@@ -159,7 +161,7 @@ def _set(raw: dict[str, Any], key: str, value: Any) -> None:
             place = place.setdefault(section, {})
         if not isinstance(place, dict | list):
             above = ".".join(sections[: number + 1])
-            raise ConfigError(f"--set {key}: {above} is {place!r}, which holds no other settings")
+            raise CommandLineError(f"--set {key}: {above} is {place!r}, which holds no other settings")
     if isinstance(place, list):
         place[_entry(place, key, last)] = value
     else:
@@ -168,7 +170,7 @@ def _set(raw: dict[str, Any], key: str, value: Any) -> None:
 
 def _entry(entries: list[Any], key: str, number: str) -> int:
     if not number.isdecimal() or int(number) >= len(entries):
-        raise ConfigError(
+        raise CommandLineError(
             f"--set {key}: {number} is no entry of a list of {len(entries)}; they are counted from 0"
         )
     return int(number)

@@ -31,7 +31,7 @@ def open_cluster(dask: str | None, gpus: Sequence[str] = ()) -> Iterator[Client 
         The client, or None in this process.
 
     Raises:
-        ConfigError: `dask` is not understood.
+        CommandLineError: `dask` is not understood.
         M2TRecError: the scheduler does not answer.
     """
     with _connect(dask, gpus) as client, dask_client_for_merlin(client):

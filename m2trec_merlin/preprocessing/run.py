@@ -54,7 +54,7 @@ def preprocess(
     Raises:
         ArtifactError: `m2trec data` has not run, or ran with other settings; the folder cannot be written, or
             another process works on it; this run cannot continue from the earlier one.
-        ConfigError: `dask` is not understood.
+        CommandLineError: `dask` is not understood.
         DataError: the items do not fit the attributes.
     """
     run = Run(config)

@@ -130,7 +130,7 @@ def test_a_run_is_served_without_a_configuration(
         assert "holds no Triton model" in error_of(capsys)
     assert run(monkeypatch, "serve", tmp_path, "-s", "serving.grpc_port=0.5") == 1
     assert "--set serving: 1 mistake in the configuration - grpc_port: " in error_of(capsys)
-    assert run(monkeypatch, "serve", tmp_path, "-s", "training.epochs=5") == 1
+    assert run(monkeypatch, "serve", tmp_path, "-s", "training.epochs=5") == 2
     assert "--set training.epochs: a run that is named takes settings of `serving` only" in error_of(capsys)
     assert run(monkeypatch, "serve") == 1
     assert "no such configuration file" in error_of(capsys)
@@ -185,7 +185,7 @@ def test_a_list_to_rank_and_reasons_are_asked_for(
         assert options["candidates"] == ["7", {"item_id": "x", "title": "tea"}] and options["explain"] is True
         assert run(monkeypatch, *asked) == 0
         assert not {"candidates", "explain"} & json.loads(stand_in.tensors["options"][0]).keys()
-        assert run(monkeypatch, *asked, "--candidates", "{") == 1
+        assert run(monkeypatch, *asked, "--candidates", "{") == 2
     assert "item {: not valid JSON" in error_of(capsys)
 
 
@@ -205,10 +205,36 @@ def test_beside_an_address_no_configuration_is_needed(
 def test_an_address_that_is_none(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
 ) -> None:
-    assert run(monkeypatch, "recommend", "1", "-c", shop, "--address", address) == 1
+    assert run(monkeypatch, "recommend", "1", "-c", shop, "--address", address) == 2
     assert error_of(capsys) == (
-        f"Error: address '{address}': expected HOST:PORT of Triton's gRPC, as in 127.0.0.1:8001"
+        f"Error: --address '{address}': expected HOST:PORT of Triton's gRPC, as in 127.0.0.1:8001"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["recommend", "{"], "item {: not valid JSON"),
+        (["recommend", "1", "--filter", "produce"], "--filter produce: expected COLUMN=VALUE"),
+        (["recommend", "1", "--filter", "a>=x"], "--filter a>=x: expected a number behind >="),
+        (["data", "-s", "seed"], "--set seed: expected KEY=VALUE"),
+        (["check", "-s", "seed"], "--set seed: expected KEY=VALUE"),
+        (["check", "-s", "name.first=x"], "--set name.first: name is 'shop'"),
+        (["preprocess", "--dask", "threads"], "--dask 'threads' is not understood"),
+        (["promote", "new", "--over", "old", "--metric", "HIT"], "metric 'HIT': expected one of HIT@K"),
+    ],
+)
+def test_mistakes_on_the_command_line_have_an_exit_code_of_their_own(
+    words: list[str],
+    told: str,
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configured = [] if words[0] == "promote" else ["-c", shop]
+    assert run(monkeypatch, *words, *configured) == 2
+    captured = capsys.readouterr()
+    assert told in " ".join(captured.err.replace("│", " ").split()) and not captured.out
 
 
 @pytest.mark.parametrize("verb", ["", *(command.callback.__name__ for command in app.registered_commands)])

@@ -53,7 +53,7 @@ def test_a_server_beside_it_goes_first(call, niced: list[int]) -> None:
 )
 def test_a_configuration_beside_a_run_is_not_passed_over(call, given: tuple[str, str]) -> None:
     code, said = call("list", *given)
-    assert code == 1 and f"Error: {given[0]}: changes nothing of a run that is named: leave it out" in said
+    assert code == 2 and f"Error: {given[0]}: changes nothing of a run that is named: leave it out" in said
 
 
 def test_a_day_of_a_shop(call, tmp_path: Path) -> None:

@@ -36,6 +36,14 @@ _RETRIES = {
 }
 
 
+def fault_of(address: str) -> str | None:
+    """Return what is wrong with the address of a server, or None."""
+    match = _ADDRESS.fullmatch(address)
+    if match is not None and 0 < int(match["port"]) < 2**16:
+        return None
+    return f"address '{address}': expected HOST:PORT of Triton's gRPC, as in {LOCALHOST}:8001"
+
+
 @dataclass(frozen=True)
 class Tls:
     """PEM files for an encrypted connection.
@@ -83,16 +91,13 @@ class Connection:
         Raises:
             ServerError: the address is not valid, or a file for TLS cannot be read.
         """
-        match = _ADDRESS.fullmatch(self.address)
-        if match is None or not 0 < int(match["port"]) < 2**16:
-            raise ServerError(
-                f"address '{self.address}': expected HOST:PORT of Triton's gRPC, as in {LOCALHOST}:8001"
-            )
+        if problem := fault_of(self.address):
+            raise ServerError(problem)
         channel: list[tuple[str, int | str]] = [
             *(("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)),
             ("grpc.service_config", json.dumps(_RETRIES if self.retry else {})),
         ]
-        if match["host"] in (LOCALHOST, "localhost", "[::1]"):
+        if self.address.rpartition(":")[0] in (LOCALHOST, "localhost", "[::1]"):
             # Two programs on one machine must not go through a proxy from the environment.
             channel.append(("grpc.enable_http_proxy", 0))
         credentials = None if self.tls is None else self.tls.credentials()
