@@ -58,7 +58,9 @@ def is_current(
     parts: str = "",
     compared: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> bool:
-    """Tell whether `directory` was completed from these inputs and has not been altered since.
+    """Tell whether `directory` was completed from these inputs and still holds all that was written.
+
+    Pages for people may have been edited, as no later step reads them.
 
     Args:
         directory: the folder of the result.
@@ -75,7 +77,8 @@ def is_current(
         return False
     if fingerprint(inputs) not in (manifest["inputs"], fingerprint(compared(manifest["settings"]))):
         return False
-    return next(_alterations(directory, manifest, parts), None) is None
+    is_whole = all((directory / name).is_file() for name in manifest["sha256"])
+    return is_whole and next(_alterations(directory, manifest, parts), None) is None
 
 
 def require_manifest(directory: Path, verb: str) -> dict[str, Any]:

@@ -161,6 +161,10 @@ def test_an_unchanged_comparison_is_not_repeated(run: Run) -> None:
     assert run() == first
     assert run.built == 1
     assert "is up to date" in run.told.text
+    for name in ("report.html", "metrics.json"):
+        (run.output / name).unlink()
+        run()
+        assert (run.output / name).is_file(), "what is said to be there is there"
 
 
 @pytest.mark.parametrize(
