@@ -92,7 +92,9 @@ def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
     return _read_manifest(directory / MANIFEST, verb)
 
 
-def require_unaltered(directory: Path, verb: str, parts: str, only: Collection[str] = ()) -> None:
+def require_unaltered(
+    directory: Path, verb: str, parts: str, only: Collection[str] = (), remedy: str = ""
+) -> None:
     """Check that the result of an earlier step is as the step wrote it; files for people do not count.
 
     Args:
@@ -101,17 +103,18 @@ def require_unaltered(directory: Path, verb: str, parts: str, only: Collection[s
         parts: name pattern of the files of a table. A reader of a table takes all files with this suffix in
             its folder, so a file that the step did not write is an error; "" for results without tables.
         only: names of the files that are read; none: all.
+        remedy: what to do, if the verb cannot make the same result again.
 
     Raises:
         ArtifactError: a file is missing, altered, or was added to the folder of a table; names the first one
-            and the verb to run.
+            and what to do.
     """
     manifest = require_manifest(directory, verb)
     if only:
         read = {name: digest for name, digest in manifest["sha256"].items() if name in only}
         manifest = {**manifest, "sha256": read}
     for what in _alterations(directory, manifest, parts):
-        raise ArtifactError(f"{what}: run `m2trec {verb} --force` to make it anew")
+        raise ArtifactError(f"{what}: {remedy or f'run `m2trec {verb} --force` to make it anew'}")
 
 
 def _alterations(directory: Path, manifest: dict[str, Any], parts: str) -> Iterator[str]:

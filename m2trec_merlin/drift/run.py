@@ -19,20 +19,25 @@ from m2trec_merlin.errors import ArtifactError, NothingToDoError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, RunFolder
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
+from m2trec_merlin.runs.run import step_of
 from m2trec_merlin.workflows.storage import load_workflow
+
+#: What to do without the data of an earlier training.
+_RESTORE = (
+    "drift is measured from the data that the model was trained on. Keep that folder with the run, or "
+    "restore it; made anew, it would hold the data of today"
+)
 
 
 def require_data(trained: Run) -> None:
-    """Check that the data that a run was trained on exist.
+    """Check that the data that a run was trained on are there, and as they were.
 
     Raises:
-        ArtifactError: they do not.
+        ArtifactError: they are not.
     """
     if not (trained.data / MANIFEST).is_file():
-        raise ArtifactError(
-            f"{trained.data} is not there: drift is measured from the data that the model was trained on. "
-            "Keep that folder with the run, or restore it; made anew, it would hold the data of today"
-        )
+        raise ArtifactError(f"{trained.data} is not there: {_RESTORE}")
+    trained.step("data").require_unaltered(remedy=_RESTORE)
 
 
 def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress = SILENT) -> Drift:
@@ -48,10 +53,11 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
         progress: receives lines about what is read.
 
     Raises:
-        ArtifactError: data are missing.
+        ArtifactError: data are missing or altered.
         NothingToDoError: no session is new.
     """
     require_data(trained)
+    step_of(new, "data").require_unaltered()
     catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
     seed = trained.config.seed
     before = read_sample(WholeSessions.of(trained.data, training=True), workflow, catalogue, seed)

@@ -37,7 +37,8 @@ def encode_with_run(run: Run, catalogue: Catalogue, split: str, by: Run) -> Enco
         by: the other run, preprocessed.
 
     Raises:
-        ArtifactError: the run lacks an attribute that the other one reads, or reads it differently.
+        ArtifactError: the run lacks an attribute that the other one reads, or reads it differently; or a file
+            of the events was altered.
     """
     if not by.config.event_attributes:
         return {}
@@ -52,6 +53,7 @@ def encode_with_run(run: Run, catalogue: Catalogue, split: str, by: Run) -> Enco
     columns = [*EVENT_COLUMNS, *there]
     rows = {ITEM_ID: catalogue.item_ids[1:], "row": np.arange(1, catalogue.n_rows, dtype=np.int64)}
     parts = find_parts(run.data, split)
+    run.step("data").require_unaltered(*(str(part.relative_to(run.data)) for part in parts))
     with TemporaryDirectory() as folder:
         shortest = run.config.data.min_session_length
         workflow = sessions_workflow(pd.DataFrame(rows), shortest, None, attributes, (), Path(folder))

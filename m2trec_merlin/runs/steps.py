@@ -90,16 +90,17 @@ class Step:
         self.require_unaltered()
         return self.manifest()
 
-    def require_unaltered(self, *only: str) -> None:
+    def require_unaltered(self, *only: str, remedy: str = "") -> None:
         """Check that the files of the folder are those that the step wrote.
 
         Args:
             only: names of the files that are read; none: all.
+            remedy: what to do, if the step cannot make the same result again.
 
         Raises:
-            ArtifactError: a file is missing or altered; the message names it, and what to run.
+            ArtifactError: a file is missing or altered; the message names it, and what to do.
         """
-        require_unaltered(self.folder, self.verb, PARTS, only)
+        require_unaltered(self.folder, self.verb, PARTS, only, remedy)
 
     def problem(self) -> str | None:
         """Return why the folder is not what this configuration would make of the earlier results, or None.

@@ -13,7 +13,7 @@ from m2trec_merlin.drift.measures import Limits
 from m2trec_merlin.drift.run import find_drift
 from m2trec_merlin.drift.sample import WholeSessions, read_sample
 from m2trec_merlin.encoded import NO_ITEM, OUT_OF_VOCABULARY
-from m2trec_merlin.errors import NothingToDoError
+from m2trec_merlin.errors import ArtifactError, NothingToDoError
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.runs import Run, RunFolder
@@ -81,6 +81,21 @@ def test_where_items_are_gone_and_nothing_else_is_other_there_is_nothing_to_comp
     for data in (trained.data, write_data(new.directory, ITEMS[1:], sessions)):
         write_manifest(data, "data", {"data": {"split": {"kind": "hash"}}})
     with pytest.raises(NothingToDoError, match="nothing is new"):
+        find_drift(new, trained, Limits())
+
+
+@pytest.mark.parametrize("altered", ["trained", "today"])
+def test_parts_that_were_altered_are_not_compared(altered: str, tmp_path: Path) -> None:
+    trained, new = Run(preprocessed(tmp_path / "trained")), RunFolder.at(tmp_path / "today")
+    new_data(new.directory)
+    for run in (trained, new):
+        write_manifest(run.data, "data", {"data": {"split": {"kind": "hash"}}})
+    assert find_drift(new, trained, Limits()).sessions
+    other = write_data(tmp_path / "other", ITEMS, {"train": {"x": [12, 12]}})
+    part = Path("interactions/train/part-00000.parquet")
+    (other / part).replace(tmp_path / altered / "data" / part)
+    remedy = {"trained": "drift is measured from the data", "today": "run `m2trec data --force`"}[altered]
+    with pytest.raises(ArtifactError, match=f"{altered}/data/{part} is altered: {remedy}"):
         find_drift(new, trained, Limits())
 
 

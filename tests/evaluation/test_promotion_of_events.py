@@ -99,6 +99,19 @@ def test_gaps_are_those_between_the_events_whose_items_the_other_model_knows(
     np.testing.assert_array_equal(after[others], before[others])
 
 
+def test_events_that_were_altered_are_not_compared_on(runs: tuple[Run, Run]) -> None:
+    yesterday, today = runs
+    part = today.data / "interactions" / "valid" / "part-00000.parquet"
+    content = part.read_bytes()
+    # The same table, written in another way.
+    pd.read_parquet(part).to_parquet(part, compression="gzip")
+    try:
+        with pytest.raises(ArtifactError, match=f"{part} is altered: run `m2trec data --force`"):
+            encode_with_run(today, Catalogue.load(today.catalogue), "valid", yesterday)
+    finally:
+        part.write_bytes(content)
+
+
 def test_models_of_other_vocabularies_are_compared(runs: tuple[Run, Run]) -> None:
     verdict = judge(runs[1], runs[0])
     assert verdict.prefixes == Sessions.load(runs[1].sessions("valid")).n_prefixes
