@@ -9,9 +9,15 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from m2trec_merlin.cli.terminal import console, escape, print_plain
+from m2trec_merlin.cli.terminal import console, errors, escape, print_plain
 from m2trec_merlin.diagnosis.machine import size
-from m2trec_merlin.evaluation.listing import ListedRun, different_settings, find_run, list_runs
+from m2trec_merlin.evaluation.listing import (
+    ListedRun,
+    different_settings,
+    find_run,
+    links_to_nothing,
+    list_runs,
+)
 from m2trec_merlin.evaluation.measurements import SCORED, Measurement
 from m2trec_merlin.evaluation.slices import ALL
 
@@ -27,10 +33,15 @@ def print_runs(folder: Path, as_json: bool) -> None:
     runs = list_runs(folder)
     if as_json:
         print_plain(json.dumps([run.as_dict() for run in runs], indent=1, default=str))
-        return
-    if not runs:
+    elif runs:
+        _print_table(runs, folder)
+    else:
         print_plain(f"no runs in {folder}")
-        return
+    for line in links_to_nothing(folder):
+        print_plain(line, errors if as_json else console)
+
+
+def _print_table(runs: Sequence[ListedRun], folder: Path) -> None:
     table = _table(f"Runs in {folder}, HIT@20 in %", "run", "data", "up to", "written", "size")
     for heading in ("valid", "test"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from m2trec_merlin.cli.remedies import remember, remember_folder
-from m2trec_merlin.cli.terminal import errors
+from m2trec_merlin.cli.terminal import errors, print_plain
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
 from m2trec_merlin.contract.repository import require_repository
 from m2trec_merlin.errors import CommandLineError
@@ -52,7 +52,7 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
     config = load_config(path, parse_overrides(settings or []), variant)
     remember_folder(config.directory)
     for line in config.warnings():
-        errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
+        print_plain(f"Warning: {line}", errors)
     return config
 
 

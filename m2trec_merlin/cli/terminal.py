@@ -8,9 +8,9 @@ console = Console(emoji=False)
 errors = Console(stderr=True, emoji=False)
 
 
-def print_plain(text: str) -> None:
+def print_plain(text: str, to: Console = console) -> None:
     """Print a line unchanged: no markup, no highlighting, no line breaks."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    to.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def escape(text: str) -> str:

@@ -16,6 +16,7 @@ from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import ALL
+from m2trec_merlin.missing import explain_missing
 from m2trec_merlin.runs import VERBS, RunFolder, Verb
 from m2trec_merlin.runs.current import link_beside
 from m2trec_merlin.runs.definitions import FORMAT, STEPS, Manifest
@@ -120,6 +121,12 @@ def list_runs(folder: Path) -> list[ListedRun]:
         raise ArtifactError(f"{folder} is no folder: name one that holds runs")
     below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
     return [read_run(run) for place in (folder, *below) for run in _runs_of(place)]
+
+
+def links_to_nothing(folder: Path) -> list[str]:
+    """Return a line for each link in a folder of runs whose run is gone."""
+    links = sorted(path for path in folder.iterdir() if path.is_symlink() and not path.exists())
+    return [explain_missing(path) for path in links]
 
 
 def find_run(path: Path) -> ListedRun:

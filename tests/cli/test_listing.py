@@ -26,10 +26,20 @@ def test_runs_are_listed_with_what_is_wrong(
     assert "(current)" in out and "37.50 25.00 ±2.00" in out
     assert "half: model/ is half made or being made: run `m2trec train`" in out
     assert run(monkeypatch, "runs", runs, "--json") == 0
-    a, half = json.loads(capsys.readouterr().out)
+    captured = capsys.readouterr()
+    a, half = json.loads(captured.out)
+    assert not captured.err and "no such file" not in out
     assert a["current"] is True and a["done"][-1] == "export" and half["done"] == []
     assert run(monkeypatch, "runs", runs / "half" / "model") == 0
     assert "no runs in" in capsys.readouterr().out
+    (runs / "current").unlink()
+    (runs / "current").symlink_to("gone")
+    told = f"{runs}/current: no such file or folder: it is a link to gone, which is not there"
+    assert run(monkeypatch, "runs", runs) == 0
+    assert told in capsys.readouterr().out.splitlines()
+    assert run(monkeypatch, "runs", runs, "--json") == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 2 and captured.err.splitlines() == [told]
     assert run(monkeypatch, "runs", runs / "none") == 1
     assert "is no folder" in error_of(capsys)
 
