@@ -211,6 +211,8 @@ def serve(
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
     found = found_config(config)
+    if run is not None and variant is not None:
+        raise CommandLineError("--variant: changes nothing of a run that is named: leave it out")
     if run is not None and found is None:
         verbs.run_serve(serving_of(parse_overrides(settings or [])), run, beside, share)
     else:

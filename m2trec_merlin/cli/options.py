@@ -10,6 +10,7 @@ import typer
 from m2trec_merlin.cli.remedies import remember, remember_folder
 from m2trec_merlin.cli.terminal import errors, print_plain
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
+from m2trec_merlin.config.variants import require_variant
 from m2trec_merlin.contract.repository import require_repository
 from m2trec_merlin.errors import CommandLineError
 from m2trec_merlin.runs import Run
@@ -21,8 +22,20 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Replace a setting, as in training.epochs=3."),
 ]
+
+
+def _known_variant(variant: str | None) -> str | None:
+    try:
+        return None if variant is None else require_variant(variant)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 VariantOption = Annotated[
-    str | None, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
+    str | None,
+    typer.Option(
+        "--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.", callback=_known_variant
+    ),
 ]
 FromOption = Annotated[
     Path | None,
@@ -47,9 +60,18 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
     """Load a configuration, apply command-line settings and a variant, and print its warnings.
 
     Variants other than M2TRec share the data, but have their own model, evaluation and export.
+
+    Raises:
+        CommandLineError: a setting cannot be read, or names another variant than the option.
+        ConfigError: the file cannot be read, or anything in it is wrong.
     """
     remember(None if path == DEFAULT_CONFIG else path, settings or [], variant)
-    config = load_config(path, parse_overrides(settings or []), variant)
+    overrides = parse_overrides(settings or [])
+    if variant is not None and (other := overrides.setdefault("variant", variant)) != variant:
+        raise CommandLineError(
+            f"--variant {variant}: --set variant={other} names another one; say once which one is meant"
+        )
+    config = load_config(path, overrides)
     remember_folder(config.directory)
     for line in config.warnings():
         print_plain(f"Warning: {line}", errors)

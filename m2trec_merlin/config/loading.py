@@ -16,16 +16,13 @@ from m2trec_merlin.errors import CommandLineError, ConfigError
 from m2trec_merlin.readers import PATHS
 
 
-def load_config(
-    path: Path | str, overrides: Mapping[str, Any] | None = None, variant: str | None = None
-) -> Config:
+def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Config:
     """Load a YAML or TOML file; relative paths of data are relative to the file's folder.
 
     Args:
         path: the file. A line `extends: other.yaml` merges it over another file.
         overrides: values that replace those of the file, by dotted key, such as `training.epochs`; entries of
             lists by number, such as `attributes.0.column`.
-        variant: a variant of the paper that replaces that of the file.
 
     Raises:
         CommandLineError: an override has no place in the file; lists all of them.
@@ -41,8 +38,6 @@ def load_config(
             problems.append(str(error))
     if problems:
         raise CommandLineError("\n".join(problems))
-    if variant is not None:
-        raw["variant"] = variant
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from m2trec_merlin.config.preprocessing import PreprocessingConfig
 from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.tracking import TrackingConfig
 from m2trec_merlin.config.training import TrainingConfig
-from m2trec_merlin.config.variants import M2TREC, VARIANTS, kind_of
+from m2trec_merlin.config.variants import M2TREC, VARIANTS, kind_of, require_variant
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData, Source
@@ -154,12 +153,7 @@ class Config(Section):
     @field_validator("variant")
     @classmethod
     def _variant_exists(cls, variant: str) -> str:
-        named, dash, suffix = variant.partition("-")
-        if named not in VARIANTS:
-            raise ValueError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
-        if dash and not re.fullmatch(r"\w[\w.-]*", suffix):
-            raise ValueError(f"'{variant}': only letters, digits, '_', '.', '-' may follow {named}-")
-        return variant
+        return require_variant(variant)
 
     @field_validator("attributes")
     @classmethod

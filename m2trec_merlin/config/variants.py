@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,20 @@ VARIANTS = {
     # Beyond the paper: metadata and ids, for items that training knows.
     "m2trec_id": Variant("M2TRec + ids", _metadata_and_ids),
 }
+
+
+def require_variant(variant: str) -> str:
+    """Return the variant if there is one of this name, with or without a suffix.
+
+    Raises:
+        ValueError: there is none, or its suffix cannot name a folder.
+    """
+    named, dash, suffix = variant.partition("-")
+    if named not in VARIANTS:
+        raise ValueError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
+    if dash and not re.fullmatch(r"\w[\w.-]*", suffix):
+        raise ValueError(f"'{variant}': only letters, digits, '_', '.', '-' may follow {named}-")
+    return variant
 
 
 def kind_of(variant: str) -> str:

@@ -220,6 +220,12 @@ def test_an_address_that_is_none(
         (["data", "-s", "seed"], "--set seed: expected KEY=VALUE"),
         (["check", "-s", "seed"], "--set seed: expected KEY=VALUE"),
         (["check", "-s", "name.first=x"], "--set name.first: name is 'shop'"),
+        (
+            ["train", "--variant", "metrec", "-s", "variant=trec_id"],
+            "--variant metrec: --set variant=trec_id names another one",
+        ),
+        (["train", "--variant", "oracle"], "no variant 'oracle'; accepted: m2trec, metrec"),
+        (["serve", "runs/shop", "--variant", "metrec"], "--variant: changes nothing of a run that is named"),
         (["preprocess", "--dask", "threads"], "--dask 'threads' is not understood"),
         (["promote", "new", "--over", "old", "--metric", "HIT"], "metric 'HIT': expected one of HIT@K"),
     ],
@@ -251,6 +257,7 @@ def test_settings_and_variants_from_the_command_line(shop: Path) -> None:
     assert config.model.next_item.residual is False
     assert config.model.inputs == ["title"]
     assert config.model_directory == config.directory / "variants" / "trec_title"
+    assert read_config(shop, ["variant=trec_title"], "trec_title") == read_config(shop, None, "trec_title")
     with pytest.raises(ConfigError, match="expected KEY=VALUE"):
         read_config(shop, ["training.epochs"])
     with pytest.raises(ConfigError, match=r"baselines\.0: .*'popularity'.*got 'oracle'"):
