@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data import prepare_data, summarise_data
-from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, reason_of
+from m2trec_merlin.errors import ArtifactError, CommandLineError, ConfigError, DataError, reason_of
 from m2trec_merlin.missing import explain_missing
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
@@ -86,11 +86,11 @@ def tables_of(paths: Sequence[Path]) -> tuple[Path, Path | None]:
     """Return the path of the events, and that of the items if they have a separate table.
 
     Raises:
-        ConfigError: there are more than two paths.
+        CommandLineError: there are more than two paths.
     """
     if len(paths) > 2:
         named = ", ".join(map(str, paths))
-        raise ConfigError(
+        raise CommandLineError(
             f"two tables are read, events and items, and not {len(paths)}: {named}. Files of one table "
             "belong into a folder, which is named; what a third table says belongs into one of the two "
             "(pandas.merge)"

@@ -20,7 +20,7 @@ def test_three_tables_are_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     with pytest.raises(SystemExit) as ended:
         monkeypatch.setattr(sys, "argv", ["m2trec", "init", *names])
         main()
-    assert ended.value.code == 1 and f"Error: {told}" in capsys.readouterr().err
+    assert ended.value.code == 2 and f"Error: {told}" in capsys.readouterr().err
 
 
 def test_two_tables_are_events_and_items_and_one_is_both() -> None:
