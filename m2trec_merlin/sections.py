@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -18,11 +18,24 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
-def _at_home(path: Path) -> Path:
+def at_home(value: Any) -> Any:
+    """Return a path as it is written in a setting, with `~` for the home folder; other values unchanged.
+
+    Raises:
+        ValueError: it begins with `~`, but no such home folder is known.
+    """
+    if not isinstance(value, str | Path) or value == "":
+        return value
+    path = Path(value)
+    if not str(value).startswith("~"):
+        # ./~name is a file of that name, which no later reader must take for a home folder.
+        return path.absolute() if str(path).startswith("~") else path
     try:
         return path.expanduser()
-    except RuntimeError as error:
-        raise ValueError(str(error)) from None
+    except RuntimeError:
+        raise ValueError(
+            f"no home folder {path.parts[0]} is known; a file or folder that is called so is ./{path}"
+        ) from None
 
 
 #: The most that NumPy, Torch and Arrow count in 32 bits.
@@ -40,7 +53,7 @@ LONGEST_NAME = 255
 #: A name of a column, a split or a file.
 Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 #: A file or folder; `~` is the home folder.
-SettingPath = Annotated[Path, AfterValidator(_at_home)]
+SettingPath = Annotated[Path, BeforeValidator(at_home)]
 
 
 class Section(BaseModel):

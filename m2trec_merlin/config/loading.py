@@ -14,6 +14,7 @@ from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.settings import Config
 from m2trec_merlin.errors import CommandLineError, ConfigError
 from m2trec_merlin.readers import PATHS
+from m2trec_merlin.sections import at_home
 
 
 def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Config:
@@ -118,8 +119,8 @@ def _read_with_parents(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(parent, str) or not parent:
         raise ConfigError(f"{path}: extends: expected the name of one file, found {parent!r}")
     try:
-        above = path.parent / Path(parent).expanduser()
-    except RuntimeError as error:
+        above = at_home(parent) if parent.startswith("~") else path.parent / parent
+    except ValueError as error:
         raise ConfigError(f"{path}: extends: {parent}: {error}") from None
     return _merge(_read_with_parents(above, (*seen, path.resolve())), raw)
 
@@ -131,7 +132,9 @@ def _anchor_paths(raw: dict[str, Any], folder: Path) -> None:
     for key in PATHS:
         value = data.get(key)
         if isinstance(value, str) and value and not value.startswith("~"):
-            data[key] = str(folder / value)
+            anchored = folder / value
+            # With ./ in front, a folder that is called ~name is no home folder.
+            data[key] = str(anchored) if anchored.is_absolute() else f"./{anchored}"
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

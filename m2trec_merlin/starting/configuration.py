@@ -322,4 +322,6 @@ def _comment(text: str) -> str:
 def _relative(path: Path, output: Path) -> str:
     # `..` after a link to a folder does not lead to the link's own folder, so links are resolved.
     relative = os.path.relpath(path.parent.resolve() / path.name, output.parent.resolve())
+    if relative.startswith("~"):
+        return f"./{relative}"  # a file of that name, and no home folder
     return relative if relative.count("..") < 4 else str(path.resolve())

@@ -261,15 +261,6 @@ def test_settings_reach_into_lists_and_not_below_values(tmp_path: Path) -> None:
             load_config(path, {key: "x"})
 
 
-def test_a_file_may_extend_one_of_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir()
-    write(tmp_path / "home" / "base.yaml", {"name": "base", "attributes": ATTRIBUTES})
-    assert load_config(write(tmp_path / "child.yaml", {"extends": "~/base.yaml"})).name == "base"
-    with pytest.raises(ConfigError, match=r"extends: ~nobody-here/base\.yaml: "):
-        load_config(write(tmp_path / "child.yaml", {"extends": "~nobody-here/base.yaml"}))
-
-
 def test_files_extend_each_other_and_settings_override_them(tmp_path: Path) -> None:
     write(
         tmp_path / "base.yaml",

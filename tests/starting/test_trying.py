@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from m2trec_merlin.artifacts import writing
-from m2trec_merlin.config import load_config
+from m2trec_merlin.config import load_config, restore_config
 from m2trec_merlin.errors import ConfigError, DataError
 from m2trec_merlin.starting import run
 from tests.starting.test_run import clicks, products
@@ -49,3 +49,18 @@ def test_a_draft_that_is_refused_stays_and_says_how_it_is_replaced(tmp_path: Pat
     with pytest.raises(ConfigError, match="is there already: --force replaces it"):
         draft()
     assert draft(force=True).tried
+
+
+def test_names_that_begin_as_home_folders_do_are_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    events, items = Path("~clicks.csv"), Path("~items/products.csv")
+    items.parent.mkdir()
+    clicks().to_csv(events, index=False)
+    products().to_csv(items, index=False)
+    for folder in (Path(), items.parent):
+        done = run.start(events, items, folder / "shop.yaml")
+        assert done.tried is not None and "items with metadata: 120" in done.tried
+        assert restore_config(done.config.model_dump(mode="json")) == done.config
+    assert "interactions: ./~clicks.csv" in Path("shop.yaml").read_text()
