@@ -147,8 +147,14 @@ def check_items(
     return ids
 
 
-def check_item_ids(items: pd.DataFrame, log: ProblemLog) -> pd.Series | None:
-    """Log problems of the ids of an items table, which must be unique; return the ids."""
+def check_item_ids(items: pd.DataFrame, log: ProblemLog, may_repeat: bool = False) -> pd.Series | None:
+    """Log problems of the ids of an items table; return the ids.
+
+    Args:
+        items: the table.
+        log: receives the problems.
+        may_repeat: whether an id may stand in several rows, as where nothing is said of the items.
+    """
     if len(items.columns) and not len(items):
         log.add("holds no rows")
     if ITEM_ID not in items:
@@ -159,8 +165,9 @@ def check_item_ids(items: pd.DataFrame, log: ProblemLog) -> pd.Series | None:
     if ids.dtype == object:
         long = ids.str.len() > LONGEST_ID
         log.add_rows(ITEM_ID, f"has more than {LONGEST_ID:,} letters, which no request may name", ids, long)
-    repeated = ids.notna() & ids.duplicated()
-    log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, repeated, "keep one row of each item")
+    if not may_repeat:
+        repeated = ids.notna() & ids.duplicated()
+        log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, repeated, "keep one row of each item")
     return ids
 
 

@@ -232,10 +232,10 @@ class _Columns:
 
 
 def read_ids(path: Path, written: ItemFormat) -> list[str]:
-    """Read only the ids of an item table.
+    """Read only the ids of an item table, each once, though several rows may have it.
 
     Raises:
-        DataError: the table has no column of ids, or ids are missing or repeated.
+        DataError: the table has no column of ids, or ids are missing.
     """
     table = _open(path, written)
     available = table.columns()
@@ -246,10 +246,10 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
     ids = table.read([own], single=[own], exact={own: IDS})[own]
     items = pd.DataFrame({ITEM_ID: _as_the_run(ids, written.whole_ids)})
     log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
-    check_item_ids(items, log)
+    check_item_ids(items, log, may_repeat=True)
     if problems := log.messages():
         raise DataError(str(path), problems)
-    return [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
+    return list(dict.fromkeys(str(item_id) for item_id in normalise_ids(items[ITEM_ID])))
 
 
 def _as_the_run(ids: pd.Series, whole: bool) -> pd.Series:

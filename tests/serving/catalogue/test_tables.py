@@ -44,6 +44,20 @@ def test_ids_are_in_the_column_in_which_the_run_found_them(
     }
 
 
+def test_who_names_items_may_name_them_twice(tmp_path: Path) -> None:
+    table = tmp_path / "recalled.csv"
+    table.write_text("sku,order\nB,1\nA,1\nB,2\n12,3\n12.0,4\n")
+    assert read_ids(table, replace(FORMAT, whole_ids=False)) == ["B", "A", "12", "12.0"]
+    table.write_text("sku,order\n12,3\n7,3\n12.0,4\n")
+    assert read_ids(table, replace(FORMAT, whole_ids=True)) == ["12", "7"]
+    table.write_text("sku,order\nB,1\n,1\nB,2\n,2\n")
+    with pytest.raises(DataError, match="column 'sku': is missing in 2 rows: row 2, row 4"):
+        read_ids(table, FORMAT)
+    table.write_text("sku,hidden\nB,true\nB,false\n")
+    with pytest.raises(DataError, match="repeats the id of an earlier row"):
+        read_changes(table, FORMAT)
+
+
 def test_an_attribute_may_read_the_column_of_ids(tmp_path: Path) -> None:
     table, written = (
         tmp_path / "items.csv",
