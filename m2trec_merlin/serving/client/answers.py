@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from m2trec_merlin.contract.explanation import Explanation
 from m2trec_merlin.contract.names import (
     ABOUT,
     ENSEMBLE,
+    EVENT_ATTRIBUTES,
     EXPLANATIONS,
     RECOMMENDED_IDS,
     SCORES,
@@ -20,6 +22,9 @@ from m2trec_merlin.contract.names import (
     category_tensors,
 )
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
+
+#: What Triton says itself, before a model sees the request, of the one tensor that only some models have.
+_NO_EVENTS = re.compile(rf"(?:unexpected inference input|expected number of inputs).*'{EVENT_ATTRIBUTES}'")
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,11 @@ def explain(status: str, message: str, address: str, timeout: float | None) -> S
     """
     if status == "INVALID_ARGUMENT":
         refused = message.removeprefix(f"in ensemble '{ENSEMBLE}', ")
+        if _NO_EVENTS.search(message):
+            refused = (
+                f"{EVENT_ATTRIBUTES}: no such tensor; this model was trained without attributes of events: "
+                "leave them out"
+            )
         return RefusedError(f"the server refused the request: {refused}")
     if status == "DEADLINE_EXCEEDED":
         within = "in time" if timeout is None else f"within {timeout:g} seconds"

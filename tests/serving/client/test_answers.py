@@ -53,6 +53,26 @@ def test_a_status_says_what_to_do(status: str, kind: type[ServerError], message:
     assert type(error) is kind and str(error) == message
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "unexpected inference input 'event_attributes' for model 'm2trec'",
+        "expected number of inputs between 1 and 3 but got 4 inputs for model 'm2trec'. Got input(s) "
+        "['event_attributes','options','item_attributes','item_ids'], but missing required input(s) ]. "
+        "Please provide all required input(s).",
+    ],
+)
+def test_attributes_of_events_for_a_model_without_any_are_named(told: str) -> None:
+    told = f"[request id: <id_unknown>] {told}"
+    error = explain("INVALID_ARGUMENT", told, "h:1", 2.5)
+    assert type(error) is RefusedError and str(error) == (
+        "the server refused the request: event_attributes: no such tensor; this model was trained without "
+        "attributes of events: leave them out"
+    )
+    error = explain("INVALID_ARGUMENT", told.replace("event_attributes", "colour"), "h:1", 2.5)
+    assert str(error).startswith("the server refused the request: [request id: ") and "colour" in str(error)
+
+
 def test_other_statuses_depend_on_whether_a_server_is_there() -> None:
     assert explain("UNAVAILABLE", "refused", "h:1", 1) is None
     there = explain_failure("INTERNAL", "broken", "h:1", is_live=True, encrypted=False)
