@@ -55,9 +55,12 @@ class Numeric(Attribute):
         return {**super().reading_settings(), "log": self.log, "decimal": self.decimal}
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield lists, values that are not finite numbers of float32, and negative ones for `log`."""
+        """Yield lists, values that are not finite numbers of float32, and negative ones for `log`.
+
+        A blank text is a missing value, as for other kinds.
+        """
         is_list = are_lists(values)
-        single = values[~is_list]
+        single = values[~is_list & ~_are_blank(values)]
         found = as_doubles(single, self.decimal)
         finite = np.isfinite(found)
         yield Fault("is not a finite number", single, ~finite, self._hint(single, single[~finite]))
@@ -140,6 +143,13 @@ class Numeric(Attribute):
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return float64."""
         return numbers(values, decimal=self.decimal)
+
+
+def _are_blank(values: pd.Series) -> np.ndarray:
+    """Tell which values are texts without a letter, bool."""
+    if pd.api.types.is_numeric_dtype(values):
+        return np.zeros(len(values), bool)
+    return np.array([isinstance(value, str) and not value.strip() for value in values], bool)
 
 
 def may_have_points_at_thousands(values: pd.Series) -> bool:

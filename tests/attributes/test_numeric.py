@@ -50,6 +50,13 @@ def test_a_number_is_read_alike_alone_and_in_company(plain: Attribute, value: ob
         assert numbers(values)[0].as_py() == (pytest.approx(number, rel=1e-7) if number else number)
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0"])
+def test_a_blank_text_is_missing_and_no_fault(plain: Attribute, blank: str) -> None:
+    values = pd.Series([blank, "7"], dtype=object)
+    assert found(plain, values) == {}
+    assert numbers(values).to_pylist() == [None, 7.0]
+
+
 @pytest.mark.parametrize(
     ("value", "what"),
     [
@@ -58,7 +65,6 @@ def test_a_number_is_read_alike_alone_and_in_company(plain: Attribute, value: ob
             ("12,50", NO_NUMBER),
             ("n/a", NO_NUMBER),
             ("1e400", NO_NUMBER),
-            ("", NO_NUMBER),
         ),
         *(
             (float("inf"), NO_NUMBER),

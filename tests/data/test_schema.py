@@ -103,6 +103,21 @@ def test_a_column_that_serves_twice_has_to_suit_both(make_config: MakeConfig) ->
     assert errors(validator, rows(ITEMS.assign(price=-1.0)))
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(("price", "is_valid"), [("", True), (" ", True), ("2,5", False), ("-", False)])
+def test_a_blank_number_is_missing_to_the_schema_and_to_the_check(
+    make_config: MakeConfig, price: str, is_valid: bool, suffix: str
+) -> None:
+    items = ITEMS.assign(price=["1.5", price, "2", None])
+    config = make_config(EVENTS, items, suffix=suffix)
+    assert validators(config)["items"].is_valid(rows(items)[1]) == is_valid
+    if is_valid:
+        check_data(config)
+    else:
+        with pytest.raises(DataError, match="is not a finite number"):
+            check_data(config)
+
+
 @pytest.mark.parametrize(
     ("time_format", "good", "bad"),
     [
