@@ -12,12 +12,21 @@ _READ_AT_ONCE = 1 << 20
 
 
 class NumbersOnDisk:
-    """A collection of whole numbers in a temporary file, 8 bytes each (`TMPDIR` chooses the disk)."""
+    """A collection of whole numbers in a temporary file, 8 bytes each (`TMPDIR` chooses the disk).
+
+    The file is there until the end of the `with` statement that this is used in.
+    """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="m2trec-numbers-")  # noqa: SIM115 (lives as long as this)
+        self._file = tempfile.TemporaryFile(prefix="m2trec-numbers-")  # noqa: SIM115 (closed in __exit__)
         self._smallest, self._largest = np.iinfo(np.int64).max, np.iinfo(np.int64).min
         self._count = 0
+
+    def __enter__(self) -> NumbersOnDisk:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
 
     def __len__(self) -> int:
         return self._count

@@ -173,15 +173,15 @@ def time_cuts(starts: Iterable[np.ndarray], config: SplitByTime) -> tuple[np.dat
         starts: blocks of times of the first event of each session, datetime64 [S], in any order.
         config: the shares of the splits.
     """
-    times = NumbersOnDisk()
-    for block in starts:
-        times.add(block.astype("datetime64[us]").astype(np.int64))
-    n_test = round(len(times) * config.test_share)
-    n_later = n_test + round(len(times) * config.valid_share)
-    first_test, first_valid = (
-        np.datetime64(times.nth(min(max(len(times) - later, 0), len(times) - 1)), "us")
-        for later in (n_test, n_later)
-    )
+    with NumbersOnDisk() as times:
+        for block in starts:
+            times.add(block.astype("datetime64[us]").astype(np.int64))
+        n_test = round(len(times) * config.test_share)
+        n_later = n_test + round(len(times) * config.valid_share)
+        first_test, first_valid = (
+            np.datetime64(times.nth(min(max(len(times) - later, 0), len(times) - 1)), "us")
+            for later in (n_test, n_later)
+        )
     return first_valid, first_test
 
 

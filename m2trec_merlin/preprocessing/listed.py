@@ -34,12 +34,12 @@ def newly_listed(events: Events, since: np.ndarray, counts: np.ndarray, progress
     sold, moments = counts > 0, since.astype("datetime64[us]")
     if not sold.any():
         return sold
-    times = NumbersOnDisk()
-    for of_part in event_times(events):
-        times.add(of_part)
-    last, late = (
-        np.datetime64(times.nth(place), "us") for place in (len(times) - 1, len(times) - int(sold.sum()))
-    )
+    with NumbersOnDisk() as times:
+        for of_part in event_times(events):
+            times.add(of_part)
+        last, late = (
+            np.datetime64(times.nth(place), "us") for place in (len(times) - 1, len(times) - int(sold.sum()))
+        )
     early = int((moments[sold] > last).sum())
     if early > _ODD * sold.sum():
         progress.say(

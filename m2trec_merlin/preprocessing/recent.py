@@ -33,10 +33,10 @@ def count_recent(events: Events, items: IdIndex, in_order: bool) -> np.ndarray |
         order = ITEM_ID
     else:
         return None
-    all_moments = NumbersOnDisk()
-    for _, moments in _with_moments(events.read([order])):
-        all_moments.add(moments)
-    since = all_moments.nth(int((1 - RECENT) * len(all_moments))) if len(all_moments) else 0
+    with NumbersOnDisk() as all_moments:
+        for _, moments in _with_moments(events.read([order])):
+            all_moments.add(moments)
+        since = all_moments.nth(int((1 - RECENT) * len(all_moments))) if len(all_moments) else 0
     counts = np.zeros(len(items), np.int64)
     for part, moments in _with_moments(events.read([ITEM_ID, order])):
         counts += count_ids(part[ITEM_ID][moments >= since], items)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -138,10 +139,14 @@ def test_modulus_by_hand() -> None:
     ]  # fmt: skip
 
 
-def test_time_cuts_by_hand() -> None:
+def test_time_cuts_by_hand(recwarn: pytest.WarningsRecorder) -> None:
     starts = np.array([5, 1, 4, 2, 3, 6, 8, 7, 9, 10]).astype("datetime64[s]")
+    gc.collect()  # of what other tests have left
+    recwarn.clear()
     cuts = time_cuts([starts[:4], starts[4:]], SplitByTime(kind="time", test_share=0.2, valid_share=0.3))
     assert cuts == (np.datetime64(6, "s"), np.datetime64(9, "s"))
+    gc.collect()
+    assert not recwarn.list, "the file of the times is closed"
 
 
 def test_sessions_of_one_instant_are_not_divided() -> None:
