@@ -15,6 +15,15 @@ import numpy as np
 Array = Any
 
 
+def widen_halves(halves: np.ndarray) -> np.ndarray:
+    """Return floats of 16 bits as the float32 that was written: 6.37, not 6.3710938.
+
+    Whole numbers stay as they are, though 65500 would be shorter than 65504.
+    """
+    exact = halves.astype(np.float32)
+    return np.where(exact == np.trunc(exact), exact, halves.astype(str).astype(np.float32))
+
+
 def repeat(values: Array, counts: Array, xp: Any = np) -> Array:
     """Repeat each value as often as its count says."""
     if xp is np:

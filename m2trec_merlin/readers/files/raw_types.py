@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from m2trec_merlin.arrays import widen_halves
 from m2trec_merlin.columns import as_text, is_list
 from m2trec_merlin.readers.canonical import has_fractions
 
@@ -169,6 +170,10 @@ def _cast(array: pa.Array, target: pa.DataType | None = None) -> pa.Array:
     if isinstance(array.type, pa.BaseExtensionType):
         array = array.storage
     target = plain_type(array.type) if target is None else target
+    if _TYPES.is_float16(array.type):
+        # Entries of lists are widened by Arrow: they are vectors, which nobody wrote.
+        halves = array.to_numpy(zero_copy_only=False)
+        array = pa.array(widen_halves(halves), mask=array.is_null().to_numpy(zero_copy_only=False))
     if array.type == target:
         return array
     try:

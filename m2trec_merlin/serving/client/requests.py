@@ -11,6 +11,7 @@ from uuid import UUID
 
 import numpy as np
 
+from m2trec_merlin.arrays import widen_halves
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 from m2trec_merlin.errors import RefusedError, shorten
@@ -177,7 +178,9 @@ def _plain(value: Any) -> Any:
         return None if np.isnat(value).all() else value.astype(str).tolist()
     if isinstance(value, np.ndarray | np.generic) and value.dtype in (np.float32, np.float16):
         # As it is written: 7.1, not 7.0999999. Values of 16 bits are taken as 32 bits, as in tables.
-        return value.astype(np.float32).astype(str).astype(np.float64).tolist()
+        is_written = value.dtype == np.float16 and not value.ndim
+        wide = widen_halves(np.asarray(value)) if is_written else value.astype(np.float32)
+        return wide.astype(str).astype(np.float64).tolist()
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"there is no JSON for a {type(value).__name__}")

@@ -11,6 +11,7 @@ import pytest
 
 from m2trec_merlin.readers.files.raw_types import NotTextError, conversion
 
+HALVES = np.array([6.37, 2.5, 65504, 2047], np.float16)
 DAY = datetime.datetime(2024, 1, 2, 3)
 
 
@@ -36,7 +37,9 @@ def _plain(value: Any) -> Any:
         (pa.array([5, 7, 5, None]).dictionary_encode(), [5, 7, 5, None]),
         (pa.array([[b"x"], None, [b"y", None]]), [["x"], None, ["y", None]]),
         (pa.array([["x"], None], pa.large_list(pa.large_string())), [["x"], None]),
-        (pa.array(np.array([1.5], np.float16)), [1.5]),
+        # The numbers that were written, as float32; whole ones as they are, though 65500 is as near.
+        (pa.array(HALVES, mask=HALVES == 2.5), [np.float32(6.37), None, 65504.0, 2047.0]),
+        (pa.array(np.array([np.inf, 0.1], np.float16)), [np.inf, np.float32(0.1)]),
         (pa.array([None, None], pa.null()), [None, None]),
         (pa.array([[1.0, 2.0]], pa.list_(pa.float32(), 2)), [[1.0, 2.0]]),
         (

@@ -172,6 +172,8 @@ def test_half_floats_are_the_numbers_that_tables_take_them_for() -> None:
     halves = np.float16([7.1, 0.1, 2.5])
     assert json.loads(id_and_attributes({"image": halves})[1]) == {"image": [7.1015625, 0.099975586, 2.5]}
     assert np.array_equal(np.float32([7.1015625, 0.099975586, 2.5]), halves.astype(np.float32))
+    # A single number is one that somebody wrote, an entry of a vector is not.
+    assert json.loads(id_and_attributes({"price": np.float16(6.37)})[1]) == {"price": 6.37}
     assert json.loads(as_raw(pd.DataFrame({"image": [halves]}))[0]) == {
         "image": [7.1015625, 0.099975586, 2.5]
     }
