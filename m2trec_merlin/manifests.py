@@ -56,7 +56,7 @@ def is_current(
     directory: Path,
     inputs: dict[str, Any],
     parts: str = "",
-    compared: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    told: Callable[[dict[str, Any]], dict[str, Any]] = lambda manifest: manifest["settings"],
 ) -> bool:
     """Tell whether `directory` was completed from these inputs and still holds all that was written.
 
@@ -66,7 +66,7 @@ def is_current(
         directory: the folder of the result.
         inputs: the inputs, as for `write_manifest`.
         parts: see `require_unaltered`.
-        compared: function that returns what counts of recorded inputs, if earlier versions recorded more.
+        told: function from a manifest to what counts of its inputs, where these may be recorded otherwise.
     """
     path = directory / MANIFEST
     try:
@@ -75,7 +75,7 @@ def is_current(
         return False
     if manifest is None:
         return False
-    if fingerprint(inputs) not in (manifest["inputs"], fingerprint(compared(manifest["settings"]))):
+    if fingerprint(inputs) not in (manifest["inputs"], fingerprint(told(manifest))):
         return False
     is_whole = all((directory / name).is_file() for name in manifest["sha256"])
     return is_whole and next(_alterations(directory, manifest, parts), None) is None

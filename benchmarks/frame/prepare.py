@@ -17,7 +17,6 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.data.preparation import prepare_data
-from m2trec_merlin.data.session_length import LONGEST_SESSION
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.known import Known, known_before
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
@@ -32,6 +31,7 @@ from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import HeldOut, Run
+from m2trec_merlin.runs.settings import LONGEST_SESSION
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions, count_sessions, session_files
 from m2trec_merlin.training.loader import SessionLoader

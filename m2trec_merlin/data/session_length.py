@@ -17,9 +17,8 @@ KEPT_EVENTS, LONGEST = 0.99, 200
 #: The name of this length in the manifest of `data`.
 MANIFEST_NAME = "length_for_most_events"
 
-#: The names in the manifest of `preprocess` for the length that training sessions were cut to, and for the
-#: number of events cut.
-LONGEST_SESSION, CUT_EVENTS = "max_session_length", "cut_events"
+#: The name in the manifest of `preprocess` for the number of events cut.
+CUT_EVENTS = "cut_events"
 
 
 def length_for_most_events(sessions_of_length: np.ndarray, least: int) -> int:

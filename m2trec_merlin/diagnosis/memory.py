@@ -80,9 +80,9 @@ def training_need(run: Run) -> int:
     import torch
 
     from m2trec_merlin.catalogue import Catalogue
-    from m2trec_merlin.data.session_length import LONGEST_SESSION
     from m2trec_merlin.evaluation.ranking import block_size
     from m2trec_merlin.model.m2trec import build_model
+    from m2trec_merlin.runs.settings import LONGEST_SESSION
     from m2trec_merlin.sessions import event_fields, session_files
 
     longest = run.step("preprocess").require()["sessions"]["train"][LONGEST_SESSION]

@@ -58,7 +58,7 @@ def compare(
         progress.say(f"{setup.split} sessions: {text}")
     definition = STEPS["evaluate"]
     everything = {**inputs, **definition.settings_of(setup.config), "split": setup.split}
-    if not force and is_current(output, everything, compared=definition.compared):
+    if not force and is_current(output, everything, told=lambda found: definition.told(found, everything)):
         progress.say(f"{output} is up to date")
         for name, why in require_manifest(output, "evaluate").get(LEFT_OUT, {}).items():
             progress.say(f"{name} was left out ({why}): `m2trec evaluate --force` tries again")

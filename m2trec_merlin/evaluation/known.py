@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.data.session_length import LONGEST_SESSION
 from m2trec_merlin.ids import id_hashes
 from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.neighbours.pasts import ItemPasts, trends_of
 from m2trec_merlin.runs import HeldOut, Run
+from m2trec_merlin.runs.settings import LONGEST_SESSION
 from m2trec_merlin.sessions import Sessions, count_sessions, read_ids, session_files
 
 #: Splits whose sessions are known before those of `test`, in order of time.

@@ -12,10 +12,10 @@ from nvtabular import Workflow
 from m2trec_merlin.artifacts import read_json, reading
 from m2trec_merlin.attributes import Attribute, parse_attribute
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.session_length import LONGEST_SESSION, longest_session
+from m2trec_merlin.data.session_length import longest_session
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run, RunFolder
-from m2trec_merlin.runs.settings import differences
+from m2trec_merlin.runs.settings import LONGEST_SESSION, differences
 from m2trec_merlin.workflows.storage import SETTINGS, learning_operators
 
 

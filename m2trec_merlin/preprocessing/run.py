@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from m2trec_merlin.artifacts import atomic_directory, recover
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.session_length import CUT_EVENTS, LONGEST_SESSION
+from m2trec_merlin.data.session_length import CUT_EVENTS
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import is_current, require_manifest, write_manifest
 from m2trec_merlin.preprocessing.continuing import EarlierRun
@@ -20,6 +20,7 @@ from m2trec_merlin.preprocessing.places import require_place
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS, TRAINED_BEFORE
+from m2trec_merlin.runs.settings import LONGEST_SESSION
 from m2trec_merlin.shares import percent
 from m2trec_merlin.version import __version__
 

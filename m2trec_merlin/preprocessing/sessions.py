@@ -20,7 +20,7 @@ from m2trec_merlin.catalogue import ENCODED
 from m2trec_merlin.column_names import ITEM_ID, SESSION_ID, TARGET
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import canonical_attributes
-from m2trec_merlin.data.session_length import CUT_EVENTS, LONGEST_SESSION
+from m2trec_merlin.data.session_length import CUT_EVENTS
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
@@ -33,6 +33,7 @@ from m2trec_merlin.preprocessing.trained_before import leave_out_trained
 from m2trec_merlin.preprocessing.workers import Workers
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.runs.folder import EVENTS_WORKFLOW, TRAINED_BEFORE
+from m2trec_merlin.runs.settings import LONGEST_SESSION
 from m2trec_merlin.sessions import IS_TARGET, Sessions, event_metadata
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
 from m2trec_merlin.workflows.storage import read_learned

@@ -41,6 +41,11 @@ def _encoding(manifest: Manifest) -> Any:
     return fingerprint({name: v for name, v in manifest["settings"].items() if name != "title_column"})
 
 
+def _length_by_the_data(manifest: Manifest) -> Settings:
+    counts = manifest.get("sessions", {}).get("train", {})
+    return {name: counts[name] for name in (settings.LONGEST_SESSION,) if name in counts}
+
+
 @dataclass(frozen=True)
 class StepDefinition:
     """The definition of a step, the same for all runs.
@@ -57,6 +62,8 @@ class StepDefinition:
         facts: names in the manifest of what the result depends on besides settings.
         left_out: settings that the manifest omits at their defaults, so that results older than the settings
             stay current.
+        chosen: function from a manifest to the values that the step found for settings, which may be left to
+            it; a configuration that names such a value asks for the same result.
         identity: function from a manifest to a value that identifies the result in manifests of later steps.
         tables: function that returns the tables that the result is made from; see `tables_of`.
         format: version of the meaning of a result that only people read; raised when earlier results are no
@@ -72,6 +79,7 @@ class StepDefinition:
     section: str = ""
     facts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    chosen: Callable[[Manifest], Settings] = lambda manifest: {}
     identity: Callable[[Manifest], Any] = _files
     tables: Callable[[Config], dict[str, Table]] = lambda config: {}
     format: int | None = None
@@ -87,6 +95,16 @@ class StepDefinition:
     def compared(self, told: Settings) -> Settings:
         """Return what counts of the settings in a manifest; earlier versions also recorded mere costs."""
         return without_costs(told, self.full_name)
+
+    def told(self, manifest: Manifest, wanted: Settings) -> Settings:
+        """Return what counts of the settings that a result was made with, to be held against wanted ones.
+
+        Only the comparison takes what was left to the step for what is wanted now. The manifest stays as it
+        is, and a result that is made anew, from other data, has the value that is configured.
+        """
+        told = self.compared(manifest["settings"])
+        found = {name: value for name, value in self.chosen(manifest).items() if told.get(name) is None}
+        return {**told, **{name: value for name, value in found.items() if wanted.get(name) == value}}
 
     def full_name(self, name: str) -> str:
         """Return the full name in the configuration file of a setting that the manifest calls `name`."""
@@ -120,11 +138,12 @@ STEPS: dict[Verb, StepDefinition] = {
         of_the_model=False,
         names={
             "min_session_length": "data.min_session_length",
-            "max_session_length": "data.max_session_length",
+            settings.LONGEST_SESSION: "data.max_session_length",
             **_TITLES,
         },
         facts=("version", "format", "start"),
         left_out=("event_attributes",),
+        chosen=_length_by_the_data,
         identity=_encoding,
     ),
     "train": StepDefinition(

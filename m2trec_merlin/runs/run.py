@@ -56,10 +56,14 @@ class Run(RunFolder):
                     f"the model in {self.model} was trained with other settings ({', '.join(names)}) than "
                     f"{step.folder} was made with: run `m2trec train`"
                 )
+        step = self.step("preprocess")
+        # What the step takes for the same, such as a length that it had found itself, is no other setting.
+        same = {step.definition.full_name(name) for name in step.settings} - step.changes().keys()
         return trained, [
             f"{self.model}: {name}: trained with {_shown(then)}, configured is {_shown(now)}: the trained "
             "one is used; run `m2trec train` to change it"
             for name, then, now in differences(made_of(saved), made_of(self.config))
+            if name not in same
         ]
 
     def not_in_effect(self) -> list[str]:

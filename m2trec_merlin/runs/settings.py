@@ -15,6 +15,10 @@ from m2trec_merlin.readers import PATHS
 
 Settings = dict[str, Any]
 
+#: The name in the manifest of `preprocess` for the length of sessions: as configured, and, among the counts
+#: of training sessions, that which they were cut to.
+LONGEST_SESSION = "max_session_length"
+
 #: Full names of the settings that change only what a step costs: time, memory, disk. Its result is the same
 #: but for the rounding of sums, so nothing is made again because of them.
 ONLY_COST = frozenset(
@@ -73,7 +77,7 @@ def of_preprocess(config: Config) -> Settings:
         "attributes": [attribute.preprocessing_settings() for attribute in config.attributes],
         **_of_events([attribute.preprocessing_settings() for attribute in config.event_attributes]),
         "min_session_length": config.data.min_session_length,
-        "max_session_length": config.data.max_session_length,
+        LONGEST_SESSION: config.data.max_session_length,
         "title_column": config.serving.title_column,
     }
 

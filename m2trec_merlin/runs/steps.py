@@ -77,7 +77,7 @@ class Step:
 
     def is_current(self, inputs: dict[str, Any]) -> bool:
         """Tell whether the folder was completed from these inputs, and is unaltered."""
-        return is_current(self.folder, inputs, PARTS, self.definition.compared)
+        return is_current(self.folder, inputs, PARTS, lambda found: self.definition.told(found, inputs))
 
     def require(self) -> Manifest:
         """Check that the folder was made for this configuration and is unaltered; return its manifest.
@@ -131,13 +131,14 @@ class Step:
 
         A setting that the manifest lacks because it is older than the setting counts as unchanged.
         """
-        told = self.definition.compared((self.found() or {}).get("settings", {}))
+        found = self.found()
+        told = {} if found is None else self.definition.told(found, self.settings)
         known = {name for name in self.settings if name in told}
         left_out = self.definition.left_out if told else ()
         known |= {name for name in left_out if name in told or name in self.settings}
         then, now = ({name: of.get(name) for name in sorted(known)} for of in (told, self.settings))
-        found = differences(then, now)
-        return {self.definition.full_name(name): (then, now) for name, then, now in found}
+        changed = differences(then, now)
+        return {self.definition.full_name(name): (then, now) for name, then, now in changed}
 
     def outdated(self) -> list[str]:
         """Return the names of earlier results that have changed since the folder was made from them."""

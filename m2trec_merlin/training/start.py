@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from m2trec_merlin.catalogue import ENCODED, Catalogue
-from m2trec_merlin.data.session_length import LONGEST_SESSION
 from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.model.m2trec import M2TRec, build_model, fit_before_training
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs import Run
+from m2trec_merlin.runs.settings import LONGEST_SESSION
 from m2trec_merlin.sessions import Sessions, event_fields, session_files
 from m2trec_merlin.training.continuing import Continuation
 from m2trec_merlin.training.hardware import frames_for

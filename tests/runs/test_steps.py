@@ -12,7 +12,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import VERBS, Run, Verb
-from m2trec_merlin.runs.settings import ONLY_COST
+from m2trec_merlin.runs.settings import LONGEST_SESSION, ONLY_COST
 from tests.runs.folders import FACTS, configure, do
 
 
@@ -97,6 +97,23 @@ def test_what_a_step_costs_makes_nothing_stale(done: Path, name: str) -> None:
     changed = configure(done, name, COSTS[name])
     assert changed != configure(done)
     assert current(changed) == list(VERBS)
+
+
+def test_a_length_that_the_data_chose_may_be_written_down(done: Path) -> None:
+    left_open = Run(configure(done))
+    step = left_open.step("preprocess")
+    write_manifest(step.folder, step.verb, step.inputs(), sessions={"train": {LONGEST_SESSION: 17}})
+    for length, as_chosen in ((None, True), (17, True), (16, False)):
+        config = configure(done, "data.max_session_length", length)
+        assert current(config) == (list(VERBS) if as_chosen else ["data"])
+        assert bool(Run(config).as_trained(left_open.config)[1]) == (not as_chosen)
+    # From other data, the result is of the length that is configured, and says so.
+    named = configure(done, "data.max_session_length", 17)
+    do(left_open, "data", "other rows")
+    assert stale(named) == ["preprocess", *OF_THE_MODEL]
+    do(Run(named), "preprocess")
+    assert Run(named).step("preprocess").manifest()["settings"][LONGEST_SESSION] == 17
+    assert stale(left_open.config)[0] == "preprocess", "nobody knows what these data would choose"
 
 
 def test_costs_that_earlier_versions_recorded_do_not_count(done: Path) -> None:

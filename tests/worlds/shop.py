@@ -21,12 +21,12 @@ from m2trec_merlin.column_names import LISTED, SESSION_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
-from m2trec_merlin.data.session_length import LONGEST_SESSION
 from m2trec_merlin.encoded import FIRST_VALUE, Layout
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.preprocessing.items import build_catalogue
+from m2trec_merlin.runs.settings import LONGEST_SESSION
 from m2trec_merlin.sessions import IS_TARGET, Sessions
 from m2trec_merlin.workflows.items import encode_items
 from m2trec_merlin.workflows.storage import load_workflow
