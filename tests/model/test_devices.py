@@ -58,6 +58,12 @@ def test_a_step_of_training_waits_for_nothing(mode: str, loss: str, tmp_path: Pa
     assert steps.asking.questions == [] and steps.brought == []
 
 
+def test_a_step_with_ids_on_the_input_waits_for_nothing(tmp_path: Path) -> None:
+    config = tiny_config(model={"inputs": ["item_id", "category"], "near_items": 3, "id_dropout": 0.1})
+    steps = Steps(config, write_sessions(tmp_path / "train", tiny_sessions()), pretends=True)
+    assert steps.asking.questions == [] and steps.brought == []
+
+
 @pytest.mark.parametrize("loss", ["full", "sampled"])
 @pytest.mark.parametrize("mode", ["causal", "bidirectional"])
 @pytest.mark.parametrize("logits", [None, 40])
