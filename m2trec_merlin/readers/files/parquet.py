@@ -67,10 +67,17 @@ class ParquetFile:
 
 
 def _ranges_of(schema: pa.Schema, rows: int) -> dict[str, range]:
-    """Return the named indices that pandas describes instead of storing them."""
-    indices = (schema.pandas_metadata or {}).get("index_columns", [])
-    described = [each for each in indices if isinstance(each, dict) and each["kind"] == "range"]
-    ranges = {each["name"]: range(each["start"], each["stop"], each["step"]) for each in described}
+    """Return the named indices that pandas describes instead of storing them.
+
+    Raises:
+        pa.ArrowException: the description is damaged.
+    """
+    try:
+        indices = (schema.pandas_metadata or {}).get("index_columns", [])
+        described = [each for each in indices if isinstance(each, dict) and each["kind"] == "range"]
+        ranges = {each["name"]: range(each["start"], each["stop"], each["step"]) for each in described}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise pa.ArrowInvalid(f"what pandas says of the index is damaged: {error!r}") from None
     # Arrow copies the description to parts of a table, which have other rows.
     return {n: r for n, r in ranges.items() if n is not None and n not in schema.names and len(r) == rows}
 

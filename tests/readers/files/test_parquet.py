@@ -81,3 +81,16 @@ def test_row_numbers_and_the_index_of_other_rows_are_no_column(tmp_path: Path) -
     part = pa.Table.from_pandas(pd.DataFrame({"title": ["a", "b"]}, pd.RangeIndex(2, name="item_id")))
     pq.write_table(part.slice(1), path)
     assert TableFile(path).columns() == ["title"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['{"index_columns": [{"k1nd": "range"}]}', '{"index_columns": [{"kind": "range"}]}', "{no JSON", "[1]"],
+)
+def test_a_damaged_description_of_the_index_is_told_as_damage(tmp_path: Path, said: str) -> None:
+    table = pa.table({"item_id": [1, 2]}).replace_schema_metadata({"pandas": said})
+    pq.write_table(table, tmp_path / "items.parquet")
+    with pytest.raises(
+        DataError, match=r"items\.parquet: cannot be read as Parquet: what pandas says of the"
+    ):
+        TableFile(tmp_path / "items.parquet").columns()
