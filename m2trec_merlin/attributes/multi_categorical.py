@@ -94,11 +94,13 @@ class MultiCategorical(Attribute):
         lists = pc.split_pattern(values, _UNIT_SEPARATOR)
         lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
         single = lists.flatten().dictionary_encode()
-        weights = np.bincount(
-            single.indices.to_numpy(), np.repeat(counts, lengths), minlength=len(single.dictionary)
-        )
+        # An item that names a value twice has it once.
+        n_values = max(len(single.dictionary), 1)
+        held = np.unique(np.repeat(np.arange(len(lists)), lengths) * n_values + single.indices.to_numpy())
+        item, value = np.divmod(held, n_values)
+        items_of = np.bincount(value, counts[item], minlength=len(single.dictionary))
         return Profile(
-            most_frequent(single.dictionary, weights),
+            most_frequent(single.dictionary, items_of),
             lengths=quantiles(lengths, counts),
             counted="values",
             too_long=int(counts[lengths > self.max_tokens].sum()),

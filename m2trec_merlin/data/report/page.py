@@ -192,10 +192,11 @@ def _card(a: AttributeStatistics, s: DataStatistics) -> str:
         f"missing for {percent(a.missing, s.items)} of items, {percent(a.missing_events, events)} of "
         "training events"
     )
+    what = "lists of values" if a.profile.counted == "values" else "values"
     parts = [
         f'<h3>{escape(a.name)} <small class="soft">{escape(a.kind + column)}</small></h3>',
         _bar("gap", gaps, f"{a.missing:,}", a.missing / s.items),
-        f"<p>{a.distinct:,} different values</p>",
+        f"<p>{a.distinct:,} different {what}</p>",
     ]
     most = max((count for _, count in a.profile.frequent), default=1)
     parts += [_bar("", value, f"{count:,}", count / most) for value, count in a.profile.frequent]

@@ -62,6 +62,14 @@ def test_gaps_cardinality_and_values_of_each_attribute() -> None:
     )
 
 
+def test_an_item_that_names_a_value_twice_counts_once_for_it() -> None:
+    items = ITEMS[:3].assign(tags=["red|red|dry", "dry|red", "red|red|dry"])
+    attribute = parse_attribute(name="tags", kind="multi_categorical")
+    [tags] = describe_items(items, [attribute], "title", np.zeros(3, dtype=np.int64))[0]
+    assert tags.profile.frequent == [("red", 3), ("dry", 3)]
+    assert tags.distinct == 2 and tags.profile.lengths["1"] == 3
+
+
 @pytest.mark.parametrize("titles", [["red", "red", None], [True, True, None], [7, 7, None]], ids=str)
 @pytest.mark.parametrize("dtype", [object, "category"])
 def test_titles_of_any_type(titles: list, dtype: object) -> None:
