@@ -17,8 +17,8 @@ from m2trec_merlin.model.sparse_table import SparseTable
 from m2trec_merlin.neighbours.item_lists import lists_of
 from m2trec_merlin.sessions import Sessions
 
-#: Share of an item's near items that a training step leaves out: they were found in the very sessions that
-#: are trained on, so the model would rely on them too much. Chosen on validation (docs/quality-log.md).
+#: Share of an item's near items that a training step leaves out, so that its vector relies on no single one.
+#: Not tuned: near items found in other sessions, all of them shown, did as well (docs/quality-log.md).
 HIDDEN_SHARE = 0.5
 
 
