@@ -28,7 +28,7 @@ _BETWEEN_DAYS = pd.Timedelta("12 h")
 #: Share of events that cutting must leave in sessions of at least two.
 _ENOUGH = 0.5
 _WHOLE = "all that a user did is one session"
-_LAST = "results on such data are mostly published with data.split kind leave_one_out"
+_LAST = "mostly published with data.split kind leave_one_out, evaluation.prefixes last"
 #: A column belongs to items if an item has fewer distinct values on average.
 _OF_ITEMS = 1.2
 #: Share of events (in sessions of at least two) with several users in their session, above which to report
