@@ -42,7 +42,7 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise explain(path, error, raw, Config) from None
+        raise explain(f"{path} with --set" if overrides else str(path), error, raw, Config) from None
     return config.with_variant(config.variant)
 
 

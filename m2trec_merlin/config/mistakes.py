@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -24,13 +23,11 @@ _IN_WORDS_OF_THE_FILE = {
 }
 
 
-def explain(
-    path: Path | str, error: ValidationError, raw: dict[str, Any], model: type[BaseModel]
-) -> ConfigError:
+def explain(source: str, error: ValidationError, raw: dict[str, Any], model: type[BaseModel]) -> ConfigError:
     """Return an error that lists all mistakes.
 
     Args:
-        path: the file, or its name in messages.
+        source: what was read, as messages call it: the file, and whether settings replaced some of its own.
         error: the error raised by validation.
         raw: the values that were validated.
         model: the pydantic model of the whole file.
@@ -43,7 +40,7 @@ def explain(
         tells_enough = isinstance(shown, dict | list) or mistake["type"] in ("missing", *_TELL_WHAT_THEY_GOT)
         got = "" if tells_enough else f" (got {describe_value(shown)})"
         mistakes.append(f"{where}: {_message(mistake, model)}{got}")
-    return ConfigError(f"{path}: {counted(count, 'mistake')} in the configuration", mistakes)
+    return ConfigError(f"{source}: {counted(count, 'mistake')} in the configuration", mistakes)
 
 
 def _message(mistake: ErrorDetails, model: type[BaseModel]) -> str:

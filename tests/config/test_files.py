@@ -168,6 +168,16 @@ def test_settings_without_key_or_value_are_told_together() -> None:
     assert any(line.startswith("--set a=[: the value cannot be parsed: ") for line in lines)
 
 
+def test_a_message_does_not_blame_the_file_alone_for_settings_of_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    with pytest.raises(ConfigError, match=r"shop\.yaml with --set: 1 mistake in the configuration"):
+        load_config(tmp_path / "shop.yaml", {"training.epochs": -3})
+    (tmp_path / "shop.yaml").write_text(SHOP + "training: {epochs: -3}\n")
+    with pytest.raises(ConfigError, match=r"shop\.yaml: 1 mistake in the configuration"):
+        load_config(tmp_path / "shop.yaml")
+    assert load_config(tmp_path / "shop.yaml", {"training.epochs": 3}).training.epochs == 3
+
+
 def test_a_setting_that_is_given_twice_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_overrides(["training.epochs=3", "seed=1", "training.epochs=4"])
