@@ -14,13 +14,16 @@ from m2trec_merlin.readers.rounded import IDS
 
 #: Rows collected, at least, before the less complete ones are dropped.
 _TOGETHER = 100_000
+#: The most rows of an item that are compared. A row about damaged stock may come first, but is outvoted soon.
+_COMPARED = 5
 
 
 def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFrame:
     """Return one row per id, in the order of the file; the index is the row number.
 
-    It is the first of those rows that have values in the most columns. Later values, such as the price of
-    another day, are ignored, because they are not known when the item first occurs.
+    It is one of the first rows that have values in the most columns: the first of those that deviate least
+    from what most of these say. Later values, such as the price of another day, are ignored, because they are
+    not known when the item first occurs.
 
     Args:
         file: file of events.
@@ -34,18 +37,39 @@ def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFram
     chosen = pd.DataFrame(columns=names)
     waiting: list[pd.DataFrame] = []
     for block in file.blocks(names, single=[ids], exact={ids: IDS}):
-        waiting.append(rows_saying_most(block, ids))
+        waiting.append(_fullest(block, ids))
         if sum(map(len, waiting)) > max(len(chosen), _TOGETHER):
-            chosen, waiting = rows_saying_most(_joined([chosen, *waiting]), ids), []
-    return rows_saying_most(_joined([chosen, *waiting]), ids)
+            chosen, waiting = _fullest(_joined([chosen, *waiting]), ids), []
+    return usual_rows(_joined([chosen, *waiting]), ids)
 
 
-def rows_saying_most(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
-    """Return for each id the first of its rows with the most values, in the order of the rows."""
-    named, values = normalise_ids(rows[ids]), sum(_are_said(rows[name]) for name in rows)
-    known = pd.DataFrame({"id": named, "values": values}, index=rows.index)
-    known = known[named.notna()].sort_values("values", ascending=False, kind="stable")
-    return rows.loc[known.index[~known["id"].duplicated()]].sort_index()
+def usual_rows(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
+    """Return one row per id, in the order of the rows; see `first_rows`."""
+    compared = _fullest(rows, ids)
+    known = _known(compared, ids)
+    known["usual"] = sum(_are_usual(known["id"], compared[name]) for name in compared)
+    known = known.sort_values(["values", "usual"], ascending=False, kind="stable")
+    return compared.loc[known.index[~known["id"].duplicated()]].sort_index()
+
+
+def _fullest(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
+    """Return the first few of the rows with the most values for each id, in the order of the rows."""
+    known = _known(rows, ids)
+    known = known[known["id"].notna()].sort_values("values", ascending=False, kind="stable")
+    return rows.loc[known.index[known.groupby("id", sort=False).cumcount() < _COMPARED]].sort_index()
+
+
+def _known(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
+    """Return the id of each row, and the number of its values."""
+    values = sum(_are_said(rows[name]) for name in rows)
+    return pd.DataFrame({"id": normalise_ids(rows[ids]), "values": values}, index=rows.index)
+
+
+def _are_usual(ids: pd.Series, values: pd.Series) -> np.ndarray:
+    """Return 1 for values that more than half of those in the rows of their id equal, else 0, int64."""
+    pairs = pd.DataFrame({"id": ids, "value": values.astype(str).where(values.notna())})
+    alike = pairs.groupby(["id", "value"])["value"].transform("size").to_numpy(np.float64, na_value=0)
+    return (2 * alike > pairs.groupby("id")["value"].transform("count").to_numpy()).astype(np.int64)
 
 
 def _are_said(values: pd.Series) -> np.ndarray:

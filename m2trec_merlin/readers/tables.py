@@ -20,7 +20,7 @@ from m2trec_merlin.readers.canonical import (
 )
 from m2trec_merlin.readers.files.dialect import Dialect, DialectOptions
 from m2trec_merlin.readers.files.table_file import TableFile
-from m2trec_merlin.readers.first_rows import first_rows, rows_saying_most
+from m2trec_merlin.readers.first_rows import first_rows, usual_rows
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
@@ -262,7 +262,7 @@ class TableFiles:
             items[ITEM_ID] = ids if self._items_file.is_typed else digits_to_integers(normalise_ids(ids))
             if self._is_one:
                 # Rows with 12 in one file and 12.0 in another are the same item.
-                items = rows_saying_most(items, ITEM_ID)
+                items = usual_rows(items, ITEM_ID)
         return items
 
     def interactions(self) -> Iterator[pd.DataFrame]:

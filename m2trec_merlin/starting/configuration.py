@@ -70,7 +70,7 @@ class Examination:
         described = ", ".join(repr(name) for name in self.items.columns if name != self.ids.described)
         items = f"{self.items.rows:,} items by '{self.ids.described}' in these rows"
         if described:
-            items += f"; of each, the first row that says most has {described}"
+            items += f"; the most usual of the first rows of each has {described}"
         return [self.events.describe(), items]
 
     def doubts(self) -> list[str]:

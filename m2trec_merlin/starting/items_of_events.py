@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.first_rows import rows_saying_most
+from m2trec_merlin.readers.first_rows import usual_rows
 from m2trec_merlin.starting.levels import is_fixed_by, rank_correlation
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.measures import holds_amounts
@@ -56,7 +56,7 @@ def look_at_items(events: Look) -> Look:
         raise DataError(str(events.path), [problem])
     *_, name, described = max(found)
     names = [name, *described]
-    rows = rows_saying_most(pd.DataFrame({each: events.columns[each].values for each in names}), name)
+    rows = usual_rows(pd.DataFrame({each: events.columns[each].values for each in names}), name)
     columns = {each: Column(each, rows[each]) for each in names}
     return replace(events, rows=len(rows), first=len(rows), columns=columns, unreadable={})
 

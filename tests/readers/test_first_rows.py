@@ -38,6 +38,40 @@ def test_the_first_row_that_says_most_says_what_an_item_is(table: Path) -> None:
     assert found["price"].tolist() == ["2.5", "4", "5"], "of a later row, where the first one has none"
 
 
+@pytest.mark.parametrize(
+    ("names", "prices", "row"),
+    [
+        (["damaged", "tea", "tea", "tea (new)"], "0222", 1),
+        (["damaged", "tea", "tea", "tea (new)"], "0123", 0),  # no value is in more than half of them
+        (["damaged", "tea", "tea"], "022", 1),
+        (["?", "mailout", "tea", "tea", "tea", "mug", "mug", "mug", "mug"], "002222222", 2),
+        (["tea", "tea", "mug", "mug", "mug", "mug", "mug"], "2222222", 2),
+        (["tea", "tea", "tea", "mug", "mug", "mug", "mug"], "2222222", 0),  # called otherwise only later
+        (["tea", "tea", "tea"], "789", 0),  # a price that changes
+        (["tea", "tea", "tea"], "788", 1),
+        (["damaged", "", "tea", "tea"], "0222", 2),
+        (["tea", "mug"], "23", 0),
+    ],
+)
+def test_a_row_that_says_other_than_most_does_not_say_what_an_item_is(
+    tmp_path: Path, names: list[str], prices: str, row: int
+) -> None:
+    table = tmp_path / "orders.csv"
+    rows = pd.DataFrame({"sku": "7", "name": names, "price": list(prices)})
+    others = pd.DataFrame({"sku": ["8", None], "name": ["damaged", "tea"], "price": ["3", "4"]})
+    pd.concat([rows, others]).to_csv(table, index=False)
+    found = first_rows(TableFile(table), "sku", ["name", "price"])
+    assert found.index.tolist() == [row, len(rows)]
+    assert found.iloc[0].tolist() == [names[row], prices[row], "7"]
+
+
+def test_lists_of_rows_are_compared_too(tmp_path: Path) -> None:
+    table = tmp_path / "orders.parquet"
+    pd.DataFrame({"sku": [7, 7, 7], "tags": [[], ["red", "old"], ["red", "old"]]}).to_parquet(table)
+    found = first_rows(TableFile(table), "sku", ["tags"])
+    assert found["sku"].tolist() == [7] and list(found["tags"].iloc[0]) == ["red", "old"]
+
+
 def test_an_item_of_several_files_is_one(tmp_path: Path) -> None:
     folder = tmp_path / "days"
     folder.mkdir()
@@ -113,7 +147,7 @@ def test_another_column_must_not_be_called_as_ids_are(table: Path) -> None:
 
 def test_items_of_many_blocks_are_those_of_one(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(2)
-    rows = pd.DataFrame({"sku": random.integers(0, 30, 900), "name": random.choice(["a", "b"], 900)})
+    rows = pd.DataFrame({"sku": random.integers(0, 30, 900), "name": random.choice(list("abc"), 900)})
     rows.loc[random.random(900) < 0.6, "name"] = None
     rows.loc[rows["sku"] < 5, "name"] = None
     for number in range(9):
@@ -122,7 +156,10 @@ def test_items_of_many_blocks_are_those_of_one(table: Path, monkeypatch: pytest.
     whole = first_rows(TableFile(table.parent), "sku", ["name"])
     monkeypatch.setattr("m2trec_merlin.readers.first_rows._TOGETHER", 40)
     pd.testing.assert_frame_equal(first_rows(TableFile(table.parent), "sku", ["name"]), whole)
-    first = {sku: group["name"].first_valid_index() for sku, group in rows.groupby("sku")}
-    starts = rows.drop_duplicates("sku").index
-    expected = [index if first[rows["sku"][index]] is None else first[rows["sku"][index]] for index in starts]
+    expected = []
+    for _, group in rows.groupby("sku"):
+        said = group.dropna().iloc[:5]
+        most = said["name"].value_counts().head(1)
+        usual = said[said["name"].isin(most[most > len(said) / 2].index)]
+        expected.append([*usual.index, *said.index, *group.index][0])
     assert whole.index.tolist() == sorted(expected)

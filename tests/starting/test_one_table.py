@@ -27,7 +27,7 @@ def test_one_table_that_says_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert written["data"]["columns"] == {"session_id": "visit", "item_id": "product", "order": "at"}
     assert written["attributes"] == EXPECTED["attributes"] and written["model"] == EXPECTED["model"]
     n_items = both["product"].nunique()
-    told = f"{n_items} items by 'product' in these rows; of each, the first row that says most has "
+    told = f"{n_items} items by 'product' in these rows; the most usual of the first rows of each has "
     assert done.found.looked_at()[1] == told + "'released', 'name', 'department', 'category', 'price'"
     assert [line for line in done.found.left_out() if "event_attributes" in line] == [
         "sales.csv, 'currency': not read (event_attributes can)"
