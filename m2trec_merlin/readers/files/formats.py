@@ -15,8 +15,11 @@ _BEGINNINGS = {
     rb"BZh[1-9]": "compressed: let its name end in .bz2",
     rb"\x28\xb5\x2f\xfd": "compressed: let its name end in .zst",
     rb"ARROW1|ORC[\x00-\x1f\x80-\xff]|Obj\x01|SQLite format|\x89HDF|\x93NUMPY|\x80[\x02-\x05]": _BINARY,
-    rb"(?:\xef\xbb\xbf)?\s*\{\s*\"": (
+    rb"(?:\xef\xbb\xbf)?\s*\{[ \t]*\"[^\n]*\}[ \t\r]*\n": (
         f"JSON, an object a line: {_A_ROW_EACH}; pandas.read_json(..., lines=True) reads it"
+    ),
+    rb"(?:\xef\xbb\xbf)?\s*\{\s*\"": (
+        f"JSON: {_A_ROW_EACH}; pandas.read_json reads it, with orient='index' if a name stands before each row"
     ),
     rb"(?:\xef\xbb\xbf)?\s*\[\s*\{\s*\"": f"JSON: {_A_ROW_EACH}; pandas.read_json reads it",
     rb"\s*(?:\[\s*)?\{\s*u?'": f"text of Python, not JSON: {_A_ROW_EACH}; ast.literal_eval reads a line",

@@ -178,6 +178,14 @@ def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:
             "this is JSON, an object a line: write it as CSV or Parquet, with a row for each event or each "
             "item; pandas.read_json(..., lines=True) reads it",
         ),
+        *(
+            (
+                content,
+                "this is JSON: write it as CSV or Parquet, with a row for each event or each item; "
+                "pandas.read_json reads it, with orient='index' if a name stands before each row",
+            )
+            for content in (b'{\n  "0": {\n    "title": "tea"}}\n', b'{"4": [1, 2], "83": [' + b"4, " * 9999)
+        ),
         (b"\xef\xbb\xbf<!DOCTYPE html>\n", "this is a web page or XML, not CSV"),
         (b"<table border=1><tr><th>id</th></tr>\n", "this is a web page or XML, not CSV"),
         (bytes(range(256)), "this is binary: save the table as CSV or Parquet"),
