@@ -19,7 +19,7 @@ _BEGINNINGS = {
         f"JSON, an object a line: {_A_ROW_EACH}; pandas.read_json(..., lines=True) reads it"
     ),
     rb"(?:\xef\xbb\xbf)?\s*\{\s*\"": (
-        f"JSON: {_A_ROW_EACH}; pandas.read_json reads it, with orient='index' if a name stands before each row"
+        f"JSON: {_A_ROW_EACH}; pandas.read_json reads it, with orient='index' if names stand before rows"
     ),
     rb"(?:\xef\xbb\xbf)?\s*\[\s*\{\s*\"": f"JSON: {_A_ROW_EACH}; pandas.read_json reads it",
     rb"\s*(?:\[\s*)?\{\s*u?'": f"text of Python, not JSON: {_A_ROW_EACH}; ast.literal_eval reads a line",

@@ -182,7 +182,7 @@ def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:
             (
                 content,
                 "this is JSON: write it as CSV or Parquet, with a row for each event or each item; "
-                "pandas.read_json reads it, with orient='index' if a name stands before each row",
+                "pandas.read_json reads it, with orient='index' if names stand before rows",
             )
             for content in (b'{\n  "0": {\n    "title": "tea"}}\n', b'{"4": [1, 2], "83": [' + b"4, " * 9999)
         ),
