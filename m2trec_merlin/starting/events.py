@@ -10,7 +10,7 @@ from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import times_of
 
 #: Pairs of values that mean yes or no.
-_FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"j", "n"})
+FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"j", "n"})
 #: The value of a mark; where it is missing, the mark is not set.
 _MARK = {"x"}
 _FEW = 20
@@ -31,9 +31,12 @@ def taken_back(columns: Iterable[Column]) -> Iterator[str]:
 def told_apart(columns: Iterable[Column]) -> Iterator[str]:
     """Yield a hint for each column that holds the kind of an event, a yes or no, or a rating."""
     for column in columns:
-        named, values = speaks_of(column.name, "event", "opinion"), {*column.counts.index.str.lower()}
+        # A type of device or of customer is none of the event.
+        is_sort = speaks_of(column.name, "sort") and not speaks_of(column.name, "user")
+        named = is_sort or speaks_of(column.name, "event", "opinion")
+        values = {*column.counts.index.str.lower()}
         is_mark = values == _MARK and column.gaps > 0
-        is_few = 1 < column.distinct <= _FEW and (named or values in _FLAGS)
+        is_few = 1 < column.distinct <= _FEW and (named or values in FLAGS)
         if is_mark or (is_few and times_of(column) is None):
             yield (
                 f"'{column.name}' has {column.examples(_FEW)}: if only some should be predicted, name them "

@@ -18,7 +18,8 @@ _WORDS = {
     "hour": "hour(?![ls]) hr(?![a-z]) time.?of.?day ^time$ ^zeit$ ~stunde(?!n) ~uhrzeit ~tageszeit erzet",
     "place": "pos(?![a-z]) position seq step rank index idx sort order number nr(?![a-z]) event"
     " reihen schritt",
-    "event": "event action aktion behaviou?r type kind status",
+    "event": "event action aktion behaviou?r",
+    "sort": "type kind status",
     "opinion": "rating ^rate(?![a-z]) stars overall score like vote",
     "item": "item product sku stock.?code article asin isbn movie track song book artikel produkt",
     "quantity": "cost msrp weight height width leng depth size volume rating score stock(?!.?code) qty amount"

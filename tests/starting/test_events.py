@@ -32,6 +32,10 @@ def test_amounts_below_nothing_are_told(name: str, values: list[Any], told: str 
     ("name", "values", "is_told"),
     [
         ("behavior_type", ["pv", "buy", "fav"], True),
+        ("user_action", ["view", "cart"], True),
+        ("order_status", ["complete", "canceled"], True),
+        ("device_type", ["mobile", "desktop"], False),
+        ("customer type", ["new", "known"], False),
         ("clk", [0, 1, 0], True),
         ("verified", ["True", "False"], True),
         ("overall", [5.0, 1.0, 3.0], True),
