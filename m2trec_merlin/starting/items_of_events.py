@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.errors import DataError, name_first
 from m2trec_merlin.readers.first_rows import usual_rows
+from m2trec_merlin.starting.events import FLAGS
 from m2trec_merlin.starting.levels import is_fixed_by, rank_correlation
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.measures import holds_amounts
@@ -25,6 +26,8 @@ _SKEWED = 10
 _MOST = 0.5
 #: Share of events with the most frequent name of their id, but for misspelt and new ones.
 _USUAL = 0.9
+#: Columns of yes and no that may all describe events.
+_FEW = 10
 
 
 def look_at_items(events: Look) -> Look:
@@ -45,11 +48,18 @@ def look_at_items(events: Look) -> Look:
     ]
     if not found and named:
         found = [(True, 0, named.distinct, named.name, _described_by(named, events))]
+    if not found and (flags := _flags(events)):
+        problem = (
+            f"{events.path}: a column seems to stand for an item, and to say yes or no in each row, such as "
+            f"{flags}: write a row for each yes, with the session, or the number of the row, and the name of "
+            "the column (pandas.melt)"
+        )
+        raise DataError(str(events.path), [problem])
     if not found:
-        shown = ", ".join(map(repr, events.columns))
+        shown = name_first([*events.columns], repr)
         problem = (
             f"{events.path}: a table of the items is needed beside it, a row for each with its id and what "
-            f"describes it. This one does not say it: of its columns {shown} none is called like ids of "
+            f"describes it. This one does not say it: of its columns ({shown}) none is called like ids of "
             "items or their names, comes back, and has the same beside it then, such as a title or a category"
         )
         problem += "".join(f"; '{name}' cannot be read: {why}" for name, why in events.unreadable.items())
@@ -59,6 +69,12 @@ def look_at_items(events: Look) -> Look:
     rows = usual_rows(pd.DataFrame({each: events.columns[each].values for each in names}), name)
     columns = {each: Column(each, rows[each]) for each in names}
     return replace(events, rows=len(rows), first=len(rows), columns=columns, unreadable={})
+
+
+def _flags(events: Look) -> str:
+    """Name the columns that say yes or no, if nearly all do, as in a table of baskets; else return ""."""
+    flags = [c.name for c in events.columns.values() if {*c.counts.index.str.lower()} in FLAGS]
+    return name_first(flags, repr) if len(flags) > max(_USUAL * len(events.columns), _FEW) else ""
 
 
 def finer_than_items(events: Look, items: Look, grouping: str, used: set[str]) -> list[Column]:
@@ -100,7 +116,7 @@ def _are_skewed(column: Column) -> bool:
 
 
 def _may_be_ids(column: Column) -> bool:
-    is_item = speaks_of(column.name, "item")
+    is_item = speaks_of(column.name, "item") and not speaks_of(column.name, "category")
     return (
         not column.is_list
         and not column.is_time
@@ -124,7 +140,7 @@ def _named(events: Look) -> Column | None:
         for column in events.columns.values()
         if not (column.is_list or column.is_time or column.numbers is not None or holds_amounts(column))
         and speaks_of(column.name, "item")
-        and not speaks_of(column.name, "session", "user", "time", "code", "category", "event")
+        and not speaks_of(column.name, "session", "user", "time", "code", "category", "event", "sort")
         and 1 < column.distinct <= len(column.texts) / 2
         and column.share(r".*[^\W\d_]{3}.*") > _AGREES
     ]

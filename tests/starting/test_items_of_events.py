@@ -16,6 +16,7 @@ from m2trec_merlin.starting.look import Look, look_at
 RANDOM = np.random.default_rng(3)
 N_ROWS, N_ITEMS = 800, 40
 ITEM = RANDOM.integers(N_ITEMS, size=N_ROWS)
+SESSION = np.arange(N_ROWS) // 4
 
 
 def described(folder: Path, **columns: object) -> Look:
@@ -67,6 +68,7 @@ NAMED = [f"{['red', 'old'][i % 2]} mug {i}" for i in ITEM]
         ("Price", 10.5 + ITEM // 2),
         ("Product Line", [f"line{i % 7}" for i in ITEM]),
         ("Item Category Code", ITEM % 7),
+        ("product_category", [f"kind {i % 7}" for i in ITEM]),
     ],
 )
 def test_what_several_items_share_is_no_id(tmp_path: Path, name: str, values: object) -> None:
@@ -87,6 +89,30 @@ def test_ids_stay_where_some_items_have_several_names(tmp_path: Path, name: str)
     assert next(iter(found.columns)) == name and found.rows == N_ITEMS
 
 
+def test_categories_alone_are_no_items(tmp_path: Path) -> None:
+    """As in a log of clicks that names the category of a product, and not the product."""
+    columns = {
+        "session_id": SESSION,
+        "product_category": [f"kind {i % 7}" for i in ITEM],
+        "price": ITEM % 7 + 10,
+    }
+    with pytest.raises(DataError, match="a table of the items is needed beside it"):
+        described(tmp_path, **columns)
+
+
+@pytest.mark.parametrize(("no", "yes"), [(0, 1), (False, True)])
+def test_a_column_for_each_item_is_told(tmp_path: Path, no: object, yes: object) -> None:
+    baskets = {f"mug {n}": np.where(np.arange(N_ROWS) % (n + 2), no, yes) for n in range(12)}
+    told = r"a column seems to stand for an item, .* 'mug 4' and 7 more: write a row for each yes"
+    with pytest.raises(DataError, match=told):
+        described(tmp_path, **baskets)
+    # A few are marks of events, and many names are not all told.
+    for beside in ({}, {f"sensor {n}": np.arange(N_ROWS) * n for n in range(1, 9)}):
+        few = dict(list(baskets.items())[: 12 if beside else 6])
+        with pytest.raises(DataError, match=r"a table of the items is needed .* 'mug 4' and \d+ more\)"):
+            described(tmp_path, **few, **beside)
+
+
 def finer(folder: Path, **columns: object) -> list[str]:
     """Return the columns that may be the items instead, in sessions of four events."""
     pd.DataFrame({"session": SESSION, **columns}).to_csv(folder / "events.csv", index=False)
@@ -95,7 +121,6 @@ def finer(folder: Path, **columns: object) -> list[str]:
     return [column.name for column in finer_than_items(events, items, "session", {"session"})]
 
 
-SESSION = np.arange(N_ROWS) // 4
 COARSE = {"author_id": ITEM % 9, "author_name": [f"Author {i % 9}" for i in ITEM]}
 
 
