@@ -34,6 +34,9 @@ _TAG, _FEW_TAGS = r"(?is).*</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>.*", 0.1
 _WORDS_OF_A_VALUE = 3.5
 #: Share of values with a second mark, parts of which come back, above which it separates values.
 _COME_BACK = 0.2
+#: Share of different words among different values up to which, and share of words that are a value by
+#: themselves from which on, values are lists of words.
+_FEW_WORDS, _MOSTLY_ALONE = 0.3, 0.9
 _FEW = 30
 _FRACTION = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 #: Share of missing values above which a column is left out.
@@ -166,6 +169,19 @@ def _several_values(column: Column) -> ChosenKind | None:
     return None
 
 
+def _words_of_a_list(column: Column) -> ChosenKind | None:
+    """Take blanks for separators where few words make many values, and nearly each is one by itself, too."""
+    lists = column.texts.str.split()
+    words = lists.explode()
+    alone = set(lists[lists.str.len() == 1].str[0])
+    if words.nunique() > _FEW_WORDS * column.distinct or words.isin(alone).mean() < _MOSTLY_ALONE:
+        return None
+    distinct, settings = words.nunique(), {"separator": " ", **_kept(lists.str.len())}
+    reason = f"{lists.str.len().mean():.1f} words, {distinct:,} different, in ever other combinations"
+    unsure = "or categorical, if blanks separate nothing"
+    return ChosenKind(column, "multi_categorical", reason, settings, unsure, distinct)
+
+
 def _separates_too(values: pd.Series, separator: str) -> str | None:
     """Return another mark that separates values, too, as in fields of several paths, or None.
 
@@ -244,6 +260,7 @@ _RULES: tuple[Callable[[Column], ChosenKind | None], ...] = (
     almost_numbers,
     _vectors,
     _several_values,
+    _words_of_a_list,
     _codes,
     _words,
     _categories,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import string
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,16 @@ KINDS = {
     "markup": ([f"<b>word {n}</b> of {n % 5}" for n in range(N)], "text", {}),
     "genres": (drawn(["rock, pop", "pop", "jazz, pop"]), "multi_categorical", {"separator": ","}),
     "pairs": (drawn(["rock, pop", "pop, jazz", "jazz, rock"]), "multi_categorical", {"separator": ","}),
+    "moods": (
+        drawn([" ".join(w) for n in (1, 1, 2, 3) for w in combinations(["dark", "loud", "slow", "warm"], n)]),
+        "multi_categorical",
+        {"separator": " "},
+    ),
+    "shade": (
+        drawn([f"{how} {word}".strip() for how in ["", "dark", "pale"] for word in WORDS]),
+        "categorical",
+        {},
+    ),
     "authors": (
         drawn(["Smith, J.;Lee, A.", "Smith, A.;Lee, J.", "Homer;Lee, A.", "Smith, J.;Smith, A."]),
         "multi_categorical",
