@@ -171,6 +171,12 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     order = find_order(one, times, grouping, taken)
     read = taken.union([order.column] if order.column else [], (each.column for each in times))
     unsure += _called_times(one, times, read)
+    if order.column is None and (histories := [repr(name) for name in several if name != ids.clicked]):
+        unsure.append(
+            f"nothing orders events, while rows hold several items in {' and '.join(histories)}, beside "
+            f"'{ids.clicked}': if these came before, write a row for each in that order, as the file may "
+            "have any"
+        )
     if order.times and order.is_of_file and (apart := apart_from(order.times, one.columns.values())):
         unsure.append(apart)
     if one.file is other.file and (finer := finer_than_items(one, other, grouping.column, read)):

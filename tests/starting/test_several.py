@@ -96,3 +96,19 @@ def test_they_are_refused_also_where_a_few_are_single_or_the_last_item_stands_ap
     with pytest.raises(DataError, match=r"'history' holds several items in a row, .*: write a row for each"):
         start(tmp_path / "clicks.csv", tmp_path / "items.csv", tmp_path / "shop.yaml")
     assert not (tmp_path / "shop.yaml").exists()
+
+
+@pytest.mark.parametrize("is_timed", [False, True])
+def test_a_history_beside_items_that_nothing_orders_is_told(tmp_path: Path, is_timed: bool) -> None:
+    """As in the files of RecBole, in which the longest history of a user comes first."""
+    items = pd.DataFrame({"sku": ITEMS, "name": [f"red lamp number {item}" for item in ITEMS]})
+    seen = [ITEMS[i % 50 : i % 50 + 6] for i in range(60)]
+    rows = [(i, " ".join(seen[i][:n]), seen[i][n]) for i in range(60) for n in range(5, 0, -1)]
+    table = pd.DataFrame(rows, columns=["user", "history", "sku"])
+    if is_timed:
+        table["time"] = pd.date_range("2024-03-01 09:00:13", periods=len(table), freq="7min")
+    table.to_csv(tmp_path / "clicks.csv", index=False)
+    items.to_csv(tmp_path / "items.csv", index=False)
+    start(tmp_path / "clicks.csv", tmp_path / "items.csv", tmp_path / "shop.yaml")
+    told = "nothing orders events, while rows hold several items in 'history', beside 'sku'"
+    assert (told in (tmp_path / "shop.yaml").read_text()) is not is_timed
