@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 #: What pandas' names of types of times begin with; NumPy would take them for numbers.
 _TIMES = ("date", "time")
 #: The fewest other numbers needed to call one an outlier, and the factor by which it widens their deviation.
-_FEW, _FAR = 10, 50
+_FEW, _FAR = 10, 30
+#: Share of the numbers that are called outliers together, as each of several hides the others.
+_FARTHEST = 0.005
 _WITH_UNIT = r"(?:[€$£¥]|[A-Za-z]{1,3})?\s*[+-]?\d[\d.,]*\s*(?:[€$£¥%]|[A-Za-z]{1,3})?"
 
 
@@ -75,7 +77,8 @@ class Numeric(Attribute):
             pointed = values[values.str.contains(".", regex=False)].iloc[0]
             yield f"{pointed!r} is taken for a number below 1,000: if points part thousands, set decimal: ','"
         found = as_doubles(values, self.decimal)
-        for number, count, why in _outlying(np.log1p(found) if self.log else found, found):
+        known = np.log1p(found) if self.log else found
+        for number, count, why in [*_outlying(known, found)] or _outlying_together(known, found):
             yield f"{number:.15g} (of {count:,}) is {why}: leave the field empty where it stands for none"
 
     def value_schema(self) -> dict[str, Any]:
@@ -181,6 +184,20 @@ def _outlying(numbers: np.ndarray, named: np.ndarray) -> Iterator[tuple[float, i
             yield number, count, "so far from all others that these are nearly one beside it"
         elif extreme < 0 <= others.min() and count > 1:
             yield number, count, "the only number below 0"
+
+
+def _outlying_together(numbers: np.ndarray, named: np.ndarray) -> Iterator[tuple[float, int, str]]:
+    """Yield the farthest number likewise, if it is an outlier with others, each of which hides the rest."""
+    finite = np.isfinite(numbers)
+    numbers, named = numbers[finite], named[finite]
+    if len(numbers) <= _FEW:
+        return
+    far = np.abs(numbers - np.median(numbers))
+    others = numbers[far <= np.quantile(far, 1 - _FARTHEST)]
+    if 0 < others.std() * _FAR < numbers.std():
+        number = float(named[far.argmax()])
+        why = "so far from nearly all others, as few more are, that these are nearly one beside it"
+        yield number, int((named == number).sum()), why
 
 
 class AsNumber:

@@ -192,12 +192,32 @@ PRICES = [float(n) for n in range(1, 40)]
         ([-1.0], False, []),
         ([0.0] * 30, True, []),
         ([90.0, 400.0], False, []),
+        ([-11_000.0, 12_000.0], False, []),  # of 41 numbers these are many
     ],
 )
 def test_numbers_that_stand_for_none_are_told(extremes: list[float], log: bool, told: list[str]) -> None:
     attribute = parse_attribute(name="price", kind="numeric", log=log)
     for values in (pd.Series(PRICES + extremes), pd.Series(PRICES + extremes).astype(str)):
         assert [doubt.partition(" that")[0].partition(":")[0] for doubt in attribute.doubts(values)] == told
+
+
+@pytest.mark.parametrize(
+    ("extremes", "is_told"),
+    [([-11_000.0, 12_000.0, 3000.0], True), ([-19_000.0], True), ([90.0, 95.0, 400.0], False)],
+)
+def test_few_numbers_that_hide_one_another_are_told(extremes: list[float], is_told: bool) -> None:
+    """As bookings of debts and fees are among the prices of a shop, which then say nothing any more."""
+    prices = pd.Series(PRICES * 30 + extremes)
+    told = list(parse_attribute(name="price", kind="numeric").doubts(prices))
+    assert len(told) == is_told and all(
+        f"{max(extremes, key=abs):.0f} (of 1) is so far" in doubt for doubt in told
+    )
+
+
+def test_prices_of_which_few_are_large_are_ordinary() -> None:
+    prices = pd.Series(np.random.default_rng(0).lognormal(2, 1.5, 30_000))
+    for log in (False, True):
+        assert not list(parse_attribute(name="price", kind="numeric", log=log).doubts(prices))
 
 
 @pytest.mark.parametrize(
