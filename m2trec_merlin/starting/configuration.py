@@ -11,6 +11,7 @@ from pathlib import Path
 
 from m2trec_merlin.attributes.base import RESERVED_NAMES
 from m2trec_merlin.config.files import write_value
+from m2trec_merlin.errors import name_first
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.problems import looks_like_a_value
 from m2trec_merlin.shares import percent
@@ -78,7 +79,7 @@ class Examination:
         lines = [*self.unsure, *taken_back(self._unused())]
         for look in (self.events,) if self.is_one_table else (self.events, self.items):
             if _may_begin_with_a_row(look):
-                names = ", ".join(map(repr, look.columns))
+                names = name_first([*look.columns], repr)
                 lines.append(
                     f"the first line of {look.path.name} names the columns, but looks like data: {names}"
                 )

@@ -205,7 +205,7 @@ def without_header(events: Look, items: Look, ids: ItemIds | None) -> list[str]:
             # Names without a digit are headers that stand between the rows of concatenated files.
             is_row = name in known and re.search(r"\d", name) is not None
         if is_row and not is_numbered:
-            names = ", ".join(repr(shorten(name, 40)) for name in [*look.columns, *look.unreadable])
+            names = ", ".join(repr(shorten(name, 40)) for name in look.file.columns())
             found.append(
                 f"{look.path}: its first line is a row: {names}; put the names of the columns above it"
             )

@@ -113,12 +113,15 @@ def test_a_table_without_a_header_is_told(look: LookAt, headless: str | None) ->
 
 def test_a_table_without_a_header_is_told_where_no_ids_meet(look: LookAt) -> None:
     named = look(pd.DataFrame({"id": ["N1", "N22", "N3"], "name_1": ["lamp", "bed", "rug"]}), "items")
-    shown = look(
-        pd.DataFrame({"U29": ["U3", "U411"], "11/9/2019 7:05:20": ["1/2/2019 10:00:11"] * 2}), "clicks"
-    )
+    history = {" ".join(["N22 N1"] * 50): ["N3 N1", "N22 N3"]}  # too long for a name
+    time = {"11/9/2019 7:05:20": ["1/2/2019 10:00:11"] * 2}
+    shown = look(pd.DataFrame({"U29": ["U3", "U411"], **history, **time}), "clicks")
     assert find_item_ids(shown, named) is None
     (told,) = without_header(shown, named, None)
-    assert "clicks.csv: its first line is a row: 'U29', '11/9/2019 7:05:20'" in told
+    assert (
+        "clicks.csv: its first line is a row: 'U29', 'N22 N1 N22" in told
+        and "...', '11/9/2019 7:05:20';" in told
+    )
 
 
 def test_columns_that_are_numbered_have_names(look: LookAt) -> None:

@@ -323,10 +323,13 @@ def test_a_file_of_another_format_is_called_so(shop: Path) -> None:
 
 
 def test_a_first_line_that_is_no_header_is_doubted(shop: Path) -> None:
-    goods = products().replace({"sku": {"P-000": "never clicked 0"}})
+    goods = products().replace({"sku": {"P-000": "never clicked 0"}}).assign(**dict.fromkeys("abc", "x"))
     goods.to_csv(shop / "products.csv", index=False, header=False)
     lines = draft(shop).found.doubts()
-    assert any("the first line of products.csv names the columns, but looks like data" in e for e in lines)
+    (told,) = (
+        e for e in lines if "the first line of products.csv names the columns, but looks like data" in e
+    )
+    assert told.endswith("more")
 
 
 def test_items_that_only_have_an_id_are_refused(shop: Path) -> None:
