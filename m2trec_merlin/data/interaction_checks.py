@@ -222,13 +222,14 @@ class InteractionChecker:
             found.append(f"column '{column}': {self._odd_ids}; without them, a session is another one")
         if alike := self._alike_ids.doubt():
             found.append(f"column '{column}': {alike}")
-        # Of one item, a session may have several events without a place, or of one day or hour.
-        are_told_apart = POSITION in self._origin.columns or self._times.are_fine
+        # Of one item, a session may have several events without a place, or of one day, hour or basket.
+        by = POSITION if POSITION in self._origin.columns else TIMESTAMP
+        are_told_apart = by == POSITION or self._times.tell_apart
         doubled, long = self._doubled
         if are_told_apart and self._repeated > _NOTABLE * self._rows:
             found.append(
-                f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and place: "
-                f"does {self._origin.label} hold something twice?"
+                f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and "
+                f"'{self._origin.column(by)}': does {self._origin.label} hold something twice?"
             )
         if not are_told_apart and doubled > _NOTABLE * long:
             found.append(

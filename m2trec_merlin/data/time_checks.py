@@ -21,6 +21,8 @@ _LONG, _NOTABLE = np.timedelta64(7, "D"), 0.05
 _MIXED = 0.01
 #: A file runs backwards if it has so many times more steps back than forth, plus a few.
 _BACKWARDS, _FEW = 10, 20
+#: Share of events with the time of the one before from which on a session has one time.
+_OF_BASKETS = 0.75
 _NOTHING = np.timedelta64(0, "us")
 #: Values of a chunk whose notation is examined.
 _READ = 10_000
@@ -115,9 +117,10 @@ class TimeChecks:
         self._sessions, self._long = self._sessions + len(starts), self._long + int((spans > _LONG).sum())
 
     @property
-    def are_fine(self) -> bool:
-        """Whether most times are no whole hours or days."""
-        return self._within_hours > (self._times - self._odd) / 2
+    def tell_apart(self) -> bool:
+        """Whether most times are no whole hours or days, and no single ones of baskets."""
+        are_fine = self._within_hours > (self._times - self._odd) / 2
+        return are_fine and self._tied < _OF_BASKETS * self._times
 
     def notices(self, session_column: str) -> list[str]:
         """Return warnings about times that are valid, but probably not intended.
