@@ -42,7 +42,7 @@ def test_one_table_that_says_nothing_of_items_is_told_why(tmp_path: Path) -> Non
     headless = tmp_path / "clicks.dat"
     rows = [f"{n // 3},2014-04-07T10:5{n % 9}:09.277Z,2145{n % 7:05d},0" for n in range(90)]
     headless.write_text("\n".join(rows))
-    with pytest.raises(DataError, match=r"clicks\.dat: its first line is a row: '2014-04"):
+    with pytest.raises(DataError, match=r"clicks\.dat: its first line is a row: '0', '2014-04"):
         start(headless, None, tmp_path / "shop.yaml")
     (tmp_path / "both").mkdir()
     clicks().rename(columns={"product": "sku"}).to_csv(tmp_path / "both" / "clicks.csv", index=False)
