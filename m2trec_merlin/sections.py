@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -52,6 +53,16 @@ Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
 LONGEST_NAME = 255
 #: A name of a column, a split or a file.
 Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+
+
+def _each_once(values: list[str]) -> list[str]:
+    if repeated := sorted({value for value in values if values.count(value) > 1}):
+        raise ValueError(f"values {repeated} occur more than once")
+    return values
+
+
+#: Values of a column, each named once.
+Values = Annotated[list[Name], Field(min_length=1), AfterValidator(_each_once)]
 #: A file or folder; `~` is the home folder.
 SettingPath = Annotated[Path, BeforeValidator(at_home)]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.readers.canonical import normalise_ids
-from m2trec_merlin.readers.files.table_file import TableFile
-from m2trec_merlin.readers.rounded import IDS
+from m2trec_merlin.readers.rounded import IDS, Rounding
 
 #: Rows collected, at least, before the less complete ones are dropped.
 _TOGETHER = 100_000
@@ -18,7 +18,17 @@ _TOGETHER = 100_000
 _COMPARED = 5
 
 
-def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFrame:
+class Events(Protocol):
+    """A table of events, such as `TableFile` or `KeptRows`."""
+
+    def blocks(
+        self, columns: Sequence[str], single: Collection[str], exact: Mapping[str, Rounding]
+    ) -> Iterator[pd.DataFrame]:
+        """Yield the rows in order, in blocks; see `TableFile.blocks`."""
+        ...
+
+
+def first_rows(events: Events, ids: str, columns: Sequence[str]) -> pd.DataFrame:
     """Return one row per id, in the order of the file; the index is the row number.
 
     It is one of the first rows that have values in the most columns: the first of those that deviate least
@@ -26,17 +36,17 @@ def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFram
     not known when the item first occurs.
 
     Args:
-        file: file of events.
+        events: the events.
         ids: name of the column of ids; rows without an id are skipped.
         columns: names of the columns to return; the column of ids is always included.
 
     Raises:
-        DataError: see `TableFile.blocks`.
+        DataError: see `blocks`.
     """
     names = list(dict.fromkeys([*columns, ids]))
     chosen = pd.DataFrame(columns=names)
     waiting: list[pd.DataFrame] = []
-    for block in file.blocks(names, single=[ids], exact={ids: IDS}):
+    for block in events.blocks(names, single=[ids], exact={ids: IDS}):
         waiting.append(_fullest(block, ids))
         if sum(map(len, waiting)) > max(len(chosen), _TOGETHER):
             chosen, waiting = _fullest(_joined([chosen, *waiting]), ids), []

@@ -11,7 +11,7 @@ from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.source import Source
 from m2trec_merlin.readers.times import ISO_8601, require_format
-from m2trec_merlin.sections import MANY, Name, Section
+from m2trec_merlin.sections import MANY, Name, Section, Values
 
 
 class Split(Section):
@@ -120,14 +120,7 @@ class Targets(Section):
     """Which events may be targets in training, validation and test; all events serve as context."""
 
     column: Name = Field(description="column of the interactions that tells")
-    values: list[Name] = Field(min_length=1, description="of the events that may be targets")
-
-    @field_validator("values")
-    @classmethod
-    def _values_differ(cls, values: list[str]) -> list[str]:
-        if repeated := sorted({value for value in values if values.count(value) > 1}):
-            raise ValueError(f"values {repeated} occur more than once")
-        return values
+    values: Values = Field(description="of the events that may be targets")
 
 
 class ListingDates(Section):

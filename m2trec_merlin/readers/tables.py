@@ -22,6 +22,7 @@ from m2trec_merlin.readers.files.dialect import Dialect, DialectOptions
 from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.first_rows import first_rows, usual_rows
 from m2trec_merlin.readers.grouping import GroupedSessions
+from m2trec_merlin.readers.kept_rows import Condition, KeptRows
 from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
 from m2trec_merlin.readers.rounded import IDS, POSITIONS
@@ -102,6 +103,9 @@ class TablesData(DataSettings):
     columns: ColumnsConfig = ColumnsConfig()
     sessions: UserSessions | None = Field(
         None, description="cut sessions from users and times, where no column names a session"
+    )
+    keep: list[Condition] = Field(
+        [], description="conditions of the events that count; others are as if the file did not hold them"
     )
     options: TablesOptions = TablesOptions()
 
@@ -186,6 +190,7 @@ class TableFiles:
         self._items_file = (
             self._interactions_file if config.items is None else TableFile(config.items, config.items_dialect)
         )
+        self._rows_of_events = KeptRows(self._interactions_file, config.keep)
         self._columns = config.columns
         self._grouped_by = config.grouped_by
         self._cut = config.sessions
@@ -200,13 +205,9 @@ class TableFiles:
     @property
     def items_origin(self) -> Origin:
         """The origin of the items: their own file, or the interactions if there is no items table."""
-        label = str(self._items_file.path)
-        return Origin(
-            f"{label} (no data.items is named)" if self._is_one else label,
-            {ITEM_ID: self._columns.id_of_items},
-            self._items_file.locate,
-            self._items_file.columns,
-        )
+        file, ids = self._items_file, {ITEM_ID: self._columns.id_of_items}
+        label = f"{file.path} (no data.items is named)" if self._is_one else str(file.path)
+        return Origin(label, ids, file.locate, file.columns)
 
     @cached_property
     def interactions_origin(self) -> Origin:
@@ -217,12 +218,8 @@ class TableFiles:
         if self._columns.split is not None:
             names[SPLIT] = self._columns.split
         names.update(self._more)
-        return Origin(
-            str(self._interactions_file.path),
-            names,
-            self._interactions_file.locate,
-            self._interactions_file.columns,
-        )
+        file = self._interactions_file
+        return Origin(str(file.path), names, file.locate, file.columns)
 
     @property
     def notices(self) -> list[str]:
@@ -230,7 +227,7 @@ class TableFiles:
         files = (notice for file in self._files for notice in file.notices())
         shared = filter(None, [self._busiest.doubt(self._grouped_by)])
         left_out = self._left_out.notices(self._items_file.path.name)
-        return [*left_out, *shared, *files, *self._unused_dialects()]
+        return [*self._rows_of_events.notices(), *left_out, *shared, *files, *self._unused_dialects()]
 
     def _unused_dialects(self) -> Iterator[str]:
         for dialect in dict.fromkeys(file.dialect for file in self._files):
@@ -252,7 +249,7 @@ class TableFiles:
         if not names:
             return pd.DataFrame()
         if self._is_one and own in available:
-            raw = first_rows(self._items_file, own, names)
+            raw = first_rows(self._rows_of_events, own, names)
         else:
             exact = {own: IDS} if own in available else {}
             raw = self._items_file.read(names, single=[own], exact=exact)
@@ -314,7 +311,7 @@ class TableFiles:
         ]
         roles = {SESSION_ID: IDS, ITEM_ID: IDS, POSITION: POSITIONS, TIMESTAMP: POSITIONS}
         exact = {names[role]: rounding for role, rounding in roles.items() if role in names}
-        for block in self._interactions_file.blocks(own_names, single, exact):
+        for block in self._rows_of_events.blocks(own_names, single, exact):
             rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
             if SESSION_ID in rows and not self._interactions_file.is_typed:
                 rows[SESSION_ID] = in_plain_digits(rows[SESSION_ID])

@@ -57,7 +57,7 @@ def of_data(config: Config) -> Settings:
 
 def _data_of(config: Config, exclude: Set[str]) -> Settings:
     # Included only if set, so that results older than these settings stay current.
-    absent = {name for name in ("targets", "listed") if getattr(config.data, name) is None}
+    absent = {name for name in ("targets", "listed", "keep") if not getattr(config.data, name, None)}
     return config.data.model_dump(mode="json", exclude={*exclude, *absent})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from m2trec_merlin.config.files import write_value
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
@@ -22,9 +23,11 @@ def taken_back(columns: Iterable[Column]) -> Iterator[str]:
     """Yield a doubt for each column with negative amounts, such as those of returned goods."""
     for column in columns:
         if speaks_of(column.name, "quantity") and 0 < (share := column.share(_NEGATIVE)) < 1:
+            kept = f"set data.keep: [{{column: {write_value(column.name)}, at_least: 0}}]"
+            remedy = "filter the file" if column.numbers is None else kept
             yield (
                 f"'{column.name}' is below 0 in {percent(share)} of events: if these were cancelled or "
-                "returned, filter the file, or they count as others do"
+                f"returned, {remedy}, or they count as others do"
             )
 
 
@@ -40,5 +43,5 @@ def told_apart(columns: Iterable[Column]) -> Iterator[str]:
         if is_mark or (is_few and times_of(column) is None):
             yield (
                 f"'{column.name}' has {column.examples(_FEW)}: if only some should be predicted, name them "
-                "in data.targets; if only some should count, filter the file"
+                "in data.targets; if only some should count, in data.keep"
             )

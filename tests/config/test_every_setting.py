@@ -37,6 +37,7 @@ BASES: list[dict[str, Any]] = [
             "sessions": {"user": "customer"},
             "options": {"items": {"separator": ";"}},
             "targets": {"column": "event", "values": ["buy"]},
+            "keep": [{"column": "quantity", "at_least": 1}, {"column": "event", "values": ["buy"]}],
             "split": {"kind": "hash"},
         }
     },
@@ -103,7 +104,7 @@ def settings(raw: dict[str, Any], section: type[BaseModel], keys: Keys = ()) -> 
         if not nested:
             yield Setting(raw, (*keys, name), field.annotation, tuple(field.metadata))
             continue
-        if field.default is None and name not in value:
+        if field.default in (None, []) and name not in value:
             continue  # a section that need not be there, and is in another of the configurations
         below = value.get(name, {})
         for place, content in enumerate(below) if isinstance(below, list) else [(None, below)]:
@@ -217,9 +218,8 @@ def test_choices_are_named(setting: Setting) -> None:
 
 @pytest.mark.parametrize("setting", LISTS, ids=str)
 def test_lists_hold_each_entry_once(setting: Setting) -> None:
-    known = (
-        _as_it_is(setting) or {"model.inputs": ["text"], "data.options.category_levels": None}[str(setting)]
-    )
+    absent = {"model.inputs": ["text"], "data.options.category_levels": None, "data.keep.0.values": ["buy"]}
+    known = _as_it_is(setting) or absent[str(setting)]
     wrong: list[Any] = [3, "a", {"a": 1}, [None], [[1]], [True], [""], [{}]]
     # Levels of the same size are no slip.
     for value in [*wrong, *([[known[0], known[0]]] if known else [])]:

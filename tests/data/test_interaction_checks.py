@@ -278,16 +278,6 @@ def test_what_is_there_twice_is_told(
         assert all(("with item, session and 't'" in n) is (unit != "D") for n in found)
 
 
-def test_an_item_may_stand_twice_in_a_basket(make_config: MakeConfig, items: pd.DataFrame) -> None:
-    """As on receipts, whose lines have one time: it tells nothing of two lines of an article."""
-    once = pd.DataFrame({"s": np.repeat([1, 2, 3], 6), "item_id": [10, 20, 20, 30, 40, 40] * 3})
-    once["t"] = pd.Timestamp("2024-03-01 09:13") + pd.to_timedelta(once["s"], "min")
-    told = "3 of 3 sessions of 4 events and more hold the same events twice"
-    for events, notices in ((once, []), (pd.concat([once, once]), [told])):
-        config = make_config(events, items, columns={"session_id": "s", "order": "t"})
-        assert [n[: len(told)] for n in validate(config.data.open(0), config).notices] == notices
-
-
 @pytest.mark.parametrize(
     ("column", "unit", "rounded"),
     [("session_id", "ms", "1.70928E+12"), ("time", "ms", "1.70928E+12"), ("time", "s", "1.70928e+09")],

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.data.time_checks import TimeChecks
+from m2trec_merlin.data.validation import validate
 from m2trec_merlin.readers.times import ISO_8601, parse_instants
 from tests.worlds.tables import MakeConfig, problems_of
 
@@ -48,3 +49,13 @@ def test_names_of_zones_that_are_not_known_ask_for_offsets(
     options = {"time_format": "%Y-%m-%d %H:%M %Z"}
     (problem,) = problems_of(make_config(events, items, columns={"order": "time"}, options=options))
     assert "row 1 ('2024-03-01 09:00 PDT')" in problem and "write offsets (%z): few names of zones" in problem
+
+
+def test_an_item_may_stand_twice_in_a_basket(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    """As on receipts, whose lines have one time: it tells nothing of two lines of an article."""
+    once = pd.DataFrame({"s": np.repeat([1, 2, 3], 6), "item_id": [10, 20, 20, 30, 40, 40] * 3})
+    once["t"] = pd.Timestamp("2024-03-01 09:13") + pd.to_timedelta(once["s"], "min")
+    told = "3 of 3 sessions of 4 events and more hold the same events twice"
+    for events, notices in ((once, []), (pd.concat([once, once]), [told])):
+        config = make_config(events, items, columns={"session_id": "s", "order": "t"})
+        assert [n[: len(told)] for n in validate(config.data.open(0), config).notices] == notices

@@ -28,6 +28,13 @@ def test_amounts_below_nothing_are_told(name: str, values: list[Any], told: str 
     assert found.startswith(told) if told else not found
 
 
+def test_amounts_that_are_numbers_can_be_left_out_by_a_setting() -> None:
+    remedies = {"Menge": [1, -2], "amount": ["3", "-1,5"]}
+    told = [next(taken_back([Column(name, pd.Series(values))])) for name, values in remedies.items()]
+    assert "set data.keep: [{column: Menge, at_least: 0}], or they" in told[0]
+    assert "filter the file, or they" in told[1]
+
+
 @pytest.mark.parametrize(
     ("name", "values", "is_told"),
     [

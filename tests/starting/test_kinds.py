@@ -11,7 +11,7 @@ import pytest
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.kinds import choose_kind
-from m2trec_merlin.starting.levels import choose_tasks, follows, rank_correlation, without_twins
+from m2trec_merlin.starting.levels import choose_tasks, follows, without_twins
 from m2trec_merlin.starting.look import Column
 
 N = 400
@@ -344,11 +344,3 @@ def test_blanks_part_thousands_where_a_comma_begins_the_fraction(blank: str) -> 
 def test_codes_are_no_numbers_although_most_are() -> None:
     choice = choose("sku2", [f"{i}-A" if i % 9 == 0 else str(1000 + i % 60) for i in range(N)])
     assert choice.kind == "categorical"
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "found"),
-    [([1, 2, 9], [0.1, 0.2, 0.3], 1.0), ([1, 2, 9], [3, 2, 1], -1.0), ([1, 1, 1], [1, 2, 3], 0.0)],
-)
-def test_numbers_follow_others_by_their_ranks(one: list[int], other: list[float], found: float) -> None:
-    assert rank_correlation(pd.Series(one), pd.Series(other)) == pytest.approx(found)

@@ -1,0 +1,155 @@
+"""Leave out events that are not to count, such as returned goods, as if the file did not hold them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator, model_validator
+
+from m2trec_merlin.columns import as_category, as_doubles, as_text
+from m2trec_merlin.errors import DataError, name_first
+from m2trec_merlin.readers.files.table_file import TableFile
+from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
+from m2trec_merlin.readers.rounded import Rounding
+from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.sections import Name, Section, Values
+from m2trec_merlin.shares import counted
+
+_NEEDED = "data.keep names"
+_Bound = Annotated[float, Field(ge=-1e15, le=1e15)]
+
+
+class Condition(Section):
+    """What a column must hold in the events that count: one of some values, or a number within bounds."""
+
+    column: Name = Field(description="column of the interactions that tells")
+    values: Values | None = Field(None, description="events with one of these count")
+    at_least: _Bound | None = Field(None, description="events with no smaller number count")
+    at_most: _Bound | None = Field(None, description="events with no greater number count")
+
+    @field_validator("values")
+    @classmethod
+    def _values_are_values(cls, values: list[str] | None) -> list[str] | None:
+        if values is not None and any(text is None for text in _categories(values)):
+            raise ValueError("values holds an empty one; events without a value never count")
+        return values
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Condition:
+        bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
+        if (self.values is None) != bool(bounds):
+            raise ValueError("give values, or else at_least, at_most or both")
+        if bounds != sorted(bounds):
+            raise ValueError(f"at_least {self.at_least} is above at_most {self.at_most}")
+        return self
+
+    def hold(self, values: pd.Series) -> np.ndarray:
+        """Tell in which events the condition holds; missing values never do."""
+        if self.values is not None:
+            wanted = pa.array(_categories(self.values), pa.string())
+            found: np.ndarray = pc.is_in(as_category(values), value_set=wanted).to_numpy(zero_copy_only=False)
+            return found
+        low = -np.inf if self.at_least is None else self.at_least
+        high = np.inf if self.at_most is None else self.at_most
+        numbers = as_doubles(values)
+        return (low <= numbers) & (numbers <= high)
+
+    def unreadable(self, values: pd.Series) -> np.ndarray:
+        """Tell which values are there, but are no numbers where bounds need them."""
+        if self.values is not None:
+            return np.zeros(len(values), bool)
+        return as_text(values).is_valid().to_numpy(zero_copy_only=False) & np.isnan(as_doubles(values))
+
+    def __str__(self) -> str:
+        if self.values is not None:
+            return f"'{self.column}' is not {' or '.join(self.values)}"
+        bounds = {"at least": self.at_least, "at most": self.at_most}
+        said = " and ".join(f"{how} {bound:g}" for how, bound in bounds.items() if bound is not None)
+        return f"'{self.column}' is not {said}"
+
+
+def _categories(values: Sequence[str]) -> list[str | None]:
+    texts: list[str | None] = as_category(pd.Series(values, dtype=object)).to_pylist()
+    return texts
+
+
+class KeptRows:
+    """The rows of a table of events for which all conditions hold.
+
+    Args:
+        file: the table.
+        conditions: the conditions; none: all rows are kept.
+    """
+
+    def __init__(self, file: TableFile, conditions: Sequence[Condition]) -> None:
+        self._file, self._conditions = file, conditions
+        self._seen, self._left_out = 0, Counter[str]()
+        #: Numbers of events by value, for each column that must hold one of some values.
+        self._met: dict[str, Counter[str]] = {}
+
+    def blocks(
+        self, columns: Sequence[str], single: Collection[str], exact: Mapping[str, Rounding]
+    ) -> Iterator[pd.DataFrame]:
+        """Yield the rows that are kept; see `TableFile.blocks`.
+
+        Raises:
+            DataError: a condition names a column that the file lacks, or, after the last block, needs numbers
+                of values that are none, or names a value that no row has; and see `TableFile.blocks`.
+        """
+        own = list(dict.fromkeys(condition.column for condition in self._conditions))
+        available = self._file.columns() if own else []
+        if absent := [name for name in own if name not in available]:
+            problems = [describe_missing_column(name, available, _NEEDED) for name in absent]
+            raise DataError(str(self._file.path), [f"{self._file.path}: {problem}" for problem in problems])
+        log = ProblemLog(Origin(str(self._file.path), {}, self._file.locate))
+        self._seen, self._left_out, self._met = 0, Counter(), {}
+        names = list(dict.fromkeys([*columns, *own]))
+        for block in self._file.blocks(names, [*single, *own], exact):
+            self._seen += len(block)
+            for condition in self._conditions:
+                block = self._kept(block, condition, log)
+            yield block[list(columns)]
+        self._look_for_values(log)
+        if problems := log.messages():
+            raise DataError(str(self._file.path), problems)
+
+    def _kept(self, block: pd.DataFrame, condition: Condition, log: ProblemLog) -> pd.DataFrame:
+        values = block[condition.column]
+        log.add_rows(
+            condition.column,
+            "is no number, as at_least and at_most of data.keep need",
+            values,
+            condition.unreadable(values),
+        )
+        if condition.values is not None:
+            there = pc.value_counts(as_category(values).drop_null())
+            numbers = dict(zip(*(there.field(i).to_pylist() for i in (0, 1)), strict=True))
+            self._met.setdefault(condition.column, Counter()).update(numbers)
+        holds = condition.hold(values)
+        self._left_out[str(condition)] += int((~holds).sum())
+        return block[holds]
+
+    def _look_for_values(self, log: ProblemLog) -> None:
+        for condition in self._conditions if self._seen else ():
+            met = self._met.get(condition.column, Counter())
+            pairs = zip(condition.values or (), _categories(condition.values or ()), strict=True)
+            if absent := [written for written, text in pairs if text is None or not met[text]]:
+                there = name_first([value for value, _ in met.most_common()])
+                log.add(
+                    f"column '{condition.column}' never holds {', '.join(absent)}, which data.keep names"
+                    + (f"; most frequent are {there}" if there else "")
+                )
+
+    def notices(self) -> list[str]:
+        """Return messages about the events left out, after all rows have been read."""
+        return [
+            f"{'all ' if count == self._seen else ''}{counted(count, 'event')} left out: {why} (data.keep)"
+            for why, count in self._left_out.items()
+            if count
+        ]
