@@ -70,7 +70,7 @@ class Condition(Section):
         if self.values is not None:
             return f"'{self.column}' is not {' or '.join(self.values)}"
         bounds = {"at least": self.at_least, "at most": self.at_most}
-        said = " and ".join(f"{how} {bound:g}" for how, bound in bounds.items() if bound is not None)
+        said = " and ".join(f"{how} {bound:.15g}" for how, bound in bounds.items() if bound is not None)
         return f"'{self.column}' is not {said}"
 
 
