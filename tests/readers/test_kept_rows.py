@@ -71,7 +71,11 @@ def kept(table: Path, *conditions: dict[str, Any]) -> tuple[list[int], list[str]
             [0, 6],
             "5 events left out: 'quantity' is not -1 or 2.0",
         ),
-        ({"column": "quantity", "at_least": 1e6}, [], "all 7 events left out: 'quantity' is not at least 1000000"),
+        (
+            {"column": "quantity", "at_least": 1e6},
+            [],
+            "all 7 events left out: 'quantity' is not at least 1000000",
+        ),
     ],
 )
 def test_events_for_which_a_condition_holds_are_kept(
