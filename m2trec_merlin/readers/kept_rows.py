@@ -21,7 +21,6 @@ from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Name, Section, Values
 from m2trec_merlin.shares import counted
 
-_NEEDED = "data.keep names"
 _Bound = Annotated[float, Field(ge=-1e15, le=1e15)]
 
 
@@ -105,7 +104,7 @@ class KeptRows:
         own = list(dict.fromkeys(condition.column for condition in self._conditions))
         available = self._file.columns() if own else []
         if absent := [name for name in own if name not in available]:
-            problems = [describe_missing_column(name, available, _NEEDED) for name in absent]
+            problems = [describe_missing_column(name, available, "data.keep names") for name in absent]
             raise DataError(str(self._file.path), [f"{self._file.path}: {problem}" for problem in problems])
         log = ProblemLog(Origin(str(self._file.path), {}, self._file.locate))
         self._seen, self._left_out, self._met = 0, Counter(), {}
@@ -139,7 +138,7 @@ class KeptRows:
         for condition in self._conditions if self._seen else ():
             met = self._met.get(condition.column, Counter())
             pairs = zip(condition.values or (), _categories(condition.values or ()), strict=True)
-            if absent := [written for written, text in pairs if text is None or not met[text]]:
+            if absent := [written for written, text in pairs if text not in met]:
                 there = name_first([value for value, _ in met.most_common()])
                 log.add(
                     f"column '{condition.column}' never holds {', '.join(absent)}, which data.keep names"
