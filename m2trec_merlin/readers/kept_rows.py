@@ -111,28 +111,30 @@ class KeptRows:
         names = list(dict.fromkeys([*columns, *own]))
         for block in self._file.blocks(names, [*single, *own], exact):
             self._seen += len(block)
-            for condition in self._conditions:
-                block = self._kept(block, condition, log)
-            yield block[list(columns)]
+            yield block.loc[self._are_kept(block, log), list(columns)]
         self._look_for_values(log)
         if problems := log.messages():
             raise DataError(str(self._file.path), problems)
 
-    def _kept(self, block: pd.DataFrame, condition: Condition, log: ProblemLog) -> pd.DataFrame:
-        values = block[condition.column]
-        log.add_rows(
-            condition.column,
-            "is no number, as at_least and at_most of data.keep need",
-            values,
-            condition.unreadable(values),
-        )
-        if condition.values is not None:
-            there = pc.value_counts(as_category(values).drop_null())
-            numbers = dict(zip(*(there.field(i).to_pylist() for i in (0, 1)), strict=True))
-            self._met.setdefault(condition.column, Counter()).update(numbers)
-        holds = condition.hold(values)
-        self._left_out[str(condition)] += int((~holds).sum())
-        return block[holds]
+    def _are_kept(self, block: pd.DataFrame, log: ProblemLog) -> np.ndarray:
+        """Tell which rows are kept, bool [rows]; count the others, each for the first condition it fails."""
+        kept, otherwise = np.ones(len(block), bool), np.ones(len(block), bool)
+        unreadable = []
+        for condition in self._conditions:
+            values = block[condition.column]
+            holds, wrong = condition.hold(values), condition.unreadable(values)
+            self._left_out[str(condition)] += int((kept & ~holds).sum())
+            kept, otherwise = kept & holds, otherwise & (holds | wrong)
+            unreadable.append((condition.column, values, wrong))
+            if condition.values is not None:
+                there = pc.value_counts(as_category(values).drop_null())
+                numbers = dict(zip(*(there.field(i).to_pylist() for i in (0, 1)), strict=True))
+                self._met.setdefault(condition.column, Counter()).update(numbers)
+        for column, values, wrong in unreadable:
+            # An event that another condition leaves out needs no number.
+            what = "is no number, as at_least and at_most of data.keep need"
+            log.add_rows(column, what, values, wrong & otherwise)
+        return kept
 
     def _look_for_values(self, log: ProblemLog) -> None:
         for condition in self._conditions if self._seen else ():

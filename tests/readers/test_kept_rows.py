@@ -97,6 +97,17 @@ def test_all_conditions_must_hold(table: Path) -> None:
     ]  # fmt: skip
 
 
+def test_what_one_condition_leaves_out_is_there_for_the_others(tmp_path: Path) -> None:
+    table = tmp_path / "log.csv"
+    table.write_text("sku,event,paid,left\n1,view,-,-\n2,buy,3,1\n3,refund,-3,1\n4,buy,0,1\n")
+    paid = {"column": "paid", "at_least": 1}
+    # A view needs no price, and that refunds are left out by their price does not mean that there are none.
+    assert kept(table, paid, {"column": "event", "values": ["buy"]})[0] == [1]
+    assert kept(table, {"column": "event", "values": ["buy", "refund"]}, paid)[0] == [1]
+    with pytest.raises(DataError, match=r"'paid': is no number, .* 1 row: row 1 \('-'\)\n.*'left': is no nu"):
+        kept(table, paid, {"column": "left", "at_least": 0})
+
+
 @pytest.mark.parametrize(
     ("condition", "told"),
     [
