@@ -51,6 +51,7 @@ def _of_interactions(origin: Origin, time_format: str, config: Config) -> dict[s
         **{a.name: _of_attribute(a, "event attribute") for a in config.event_attributes},
     }
     columns = [(own, pieces[canonical]) for canonical, own in origin.columns.items()]
+    columns += [(own, {"description": "tells which events count"}) for own in config.data.columns_to_keep_by]
     return _table(origin, "an event: a session met an item", columns)
 
 

@@ -172,6 +172,11 @@ class DataSettings(Section):
         return False
 
     @property
+    def columns_to_keep_by(self) -> list[str]:
+        """The columns of the interactions that are read only to tell which events count."""
+        return []
+
+    @property
     def items_dialect(self) -> Dialect:
         """The dialect of the items table, if it is CSV."""
         return Dialect(options=None)

@@ -123,6 +123,11 @@ class TablesData(DataSettings):
         return self.columns.split is not None
 
     @property
+    def columns_to_keep_by(self) -> list[str]:
+        """The columns that `keep` names."""
+        return [condition.column for condition in self.keep]
+
+    @property
     def grouped_by(self) -> str:
         """The column of sessions, or of users if sessions are cut from users."""
         return self.sessions.user if self.sessions else self.columns.session_id or SESSION_ID

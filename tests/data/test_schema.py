@@ -49,6 +49,11 @@ def test_the_rows_of_valid_tables_satisfy_it(
         assert errors(validators(config)[name], found) == []
 
 
+def test_columns_that_tell_which_events_count_must_be_there(make_config: MakeConfig) -> None:
+    config = make_config(EVENTS.assign(left=1), ITEMS, keep=[{"column": "left", "at_least": 1}])
+    assert "left" in schemas(config)["interactions"]["required"]
+
+
 def test_columns_are_called_as_in_the_source(make_config: MakeConfig) -> None:
     config = make_config(
         EVENTS.rename(columns={"session_id": "basket"}),
