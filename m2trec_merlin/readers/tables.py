@@ -97,8 +97,8 @@ class TablesData(DataSettings):
     interactions: SettingPath = Field(description="Parquet or CSV file or folder")
     items: SettingPath | None = Field(
         None,
-        description="Parquet or CSV file or folder; default: an item is what the first of its interactions "
-        "says of it (the first of those that say most)",
+        description="Parquet or CSV file or folder; default: an item is what most of its first interactions "
+        "say of it (of those that say most)",
     )
     columns: ColumnsConfig = ColumnsConfig()
     sessions: UserSessions | None = Field(
