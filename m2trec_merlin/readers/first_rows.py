@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from m2trec_merlin.readers.rounded import IDS, Rounding
 _TOGETHER = 100_000
 #: The most rows of an item that are compared. A row about damaged stock may come first, but is outvoted soon.
 _COMPARED = 5
+#: Names of no column of a file.
+_ID, _VALUES = "\0id", "\0values"
 
 
 class Events(Protocol):
@@ -44,42 +47,72 @@ def first_rows(events: Events, ids: str, columns: Sequence[str]) -> pd.DataFrame
         DataError: see `blocks`.
     """
     names = list(dict.fromkeys([*columns, ids]))
-    chosen = pd.DataFrame(columns=names)
+    chosen = _marked(pd.DataFrame(columns=names), ids)
     waiting: list[pd.DataFrame] = []
+    complete = pd.Index([])
     for block in events.blocks(names, single=[ids], exact={ids: IDS}):
-        waiting.append(_fullest(block, ids))
+        waiting.append(_shared(_fullest(_marked(block, ids, complete))))
         if sum(map(len, waiting)) > max(len(chosen), _TOGETHER):
-            chosen, waiting = _fullest(_joined([chosen, *waiting]), ids), []
-    return usual_rows(_joined([chosen, *waiting]), ids)
+            chosen, waiting = _fullest(_joined([chosen, *waiting])), []
+            rows = chosen[_ID][chosen[_VALUES] == len(names)].value_counts(sort=False)
+            complete = rows.index[rows == _COMPARED]
+    return _usual(_fullest(_joined([chosen, *waiting])), names)
 
 
 def usual_rows(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
     """Return one row per id, in the order of the rows; see `first_rows`."""
-    compared = _fullest(rows, ids)
-    known = _known(compared, ids)
-    known["usual"] = sum(_are_usual(known["id"], compared[name]) for name in compared)
-    known = known.sort_values(["values", "usual"], ascending=False, kind="stable")
-    return compared.loc[known.index[~known["id"].duplicated()]].sort_index()
+    return _usual(_fullest(_marked(rows, ids)), [*rows.columns])
 
 
-def _fullest(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
+def _marked(rows: pd.DataFrame, ids: str, complete: pd.Index | None = None) -> pd.DataFrame:
+    """Return the rows that have an id, with it and their number of values in two more columns.
+
+    Args:
+        rows: the rows.
+        ids: name of the column of ids.
+        complete: ids of which no further row can count.
+    """
+    known = normalise_ids(rows[ids])
+    wanted = known.notna() if complete is None else known.notna() & ~known.isin(complete)
+    rows, known = rows[wanted], known[wanted]
+    values = sum((_are_said(rows[name]) for name in rows), np.zeros(len(rows), np.int64))
+    return rows.assign(**{_ID: known, _VALUES: values})
+
+
+def _shared(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows in which equal texts are one object: those of an item are mostly the same in each."""
+    texts = rows.select_dtypes(object)
+    return rows.assign(**{str(name): rows[name].map(_interned) for name in texts})
+
+
+def _interned(value: object) -> object:
+    return sys.intern(value) if type(value) is str else value
+
+
+def _fullest(marked: pd.DataFrame) -> pd.DataFrame:
     """Return the first few of the rows with the most values for each id, in the order of the rows."""
-    known = _known(rows, ids)
-    known = known[known["id"].notna()].sort_values("values", ascending=False, kind="stable")
-    return rows.loc[known.index[known.groupby("id", sort=False).cumcount() < _COMPARED]].sort_index()
+    by_values = marked[[_ID, _VALUES]].sort_values(_VALUES, ascending=False, kind="stable")
+    few = by_values.groupby(_ID, sort=False).cumcount().to_numpy() < _COMPARED
+    return marked.loc[by_values.index[few]].sort_index()
 
 
-def _known(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
-    """Return the id of each row, and the number of its values."""
-    values = sum(_are_said(rows[name]) for name in rows)
-    return pd.DataFrame({"id": normalise_ids(rows[ids]), "values": values}, index=rows.index)
+def _usual(compared: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return these columns of one row per id: of those with the most values, the most usual one."""
+    item = pd.factorize(compared[_ID])[0]
+    usual = sum((_are_usual(item, compared[name]) for name in names), np.zeros(len(item), np.int64))
+    order = np.lexsort((-usual, -compared[_VALUES].to_numpy(np.int64)))
+    first = order[~pd.Series(item[order]).duplicated().to_numpy()]
+    return compared.iloc[np.sort(first)][[*names]]
 
 
-def _are_usual(ids: pd.Series, values: pd.Series) -> np.ndarray:
-    """Return 1 for values that more than half of those in the rows of their id equal, else 0, int64."""
-    pairs = pd.DataFrame({"id": ids, "value": values.astype(str).where(values.notna())})
-    alike = pairs.groupby(["id", "value"])["value"].transform("size").to_numpy(np.float64, na_value=0)
-    return (2 * alike > pairs.groupby("id")["value"].transform("count").to_numpy()).astype(np.int64)
+def _are_usual(item: np.ndarray, values: pd.Series) -> np.ndarray:
+    """Return 1 for values that more than half of those in the rows of their item equal, else 0, int64."""
+    said = values.notna().to_numpy()
+    code, distinct = pd.factorize(values.astype(str))
+    _, pair, alike = np.unique((item * len(distinct) + code)[said], return_inverse=True, return_counts=True)
+    are = np.zeros(len(item), np.int64)
+    are[said] = 2 * alike[pair] > np.bincount(item[said])[item[said]]
+    return are
 
 
 def _are_said(values: pd.Series) -> np.ndarray:
