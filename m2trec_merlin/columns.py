@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from decimal import Decimal
 from itertools import chain
 from typing import Any, TypeGuard
@@ -121,6 +121,22 @@ def as_category(series: pd.Series) -> pa.Array:
         DataError: a value is a list or another structure.
     """
     return _spelled(as_text(series))
+
+
+def categories_of(texts: Sequence[str]) -> pa.Array:
+    """Return texts that a setting names as `as_category` returns those of a column."""
+    return as_category(pd.Series(texts, dtype=object))
+
+
+def are_among(categories: pa.Array, wanted: pa.Array) -> np.ndarray:
+    """Tell which categories of a column are wanted, bool; missing ones are not."""
+    found: np.ndarray = pc.is_in(categories, value_set=wanted).to_numpy(zero_copy_only=False)
+    return found
+
+
+def count_texts(texts: pa.Array) -> dict[str, int]:
+    """Return how often each text occurs; missing ones are not counted."""
+    return {each["values"]: each["counts"] for each in pc.value_counts(texts.drop_null()).to_pylist()}
 
 
 def _spelled(texts: pa.Array) -> pa.Array:

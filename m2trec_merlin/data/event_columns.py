@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.alike import doubts_of_numbers
 from m2trec_merlin.column_names import POSITION, TARGET, TIMESTAMP
-from m2trec_merlin.columns import as_category, as_text, of_one_type
+from m2trec_merlin.columns import are_among, as_category, as_text, categories_of, count_texts, of_one_type
 from m2trec_merlin.config import Config
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.readers.problems import ProblemLog
@@ -41,7 +40,7 @@ class EventColumns:
         }
         self._targets = config.data.targets
         wanted = self._targets.values if self._targets else []
-        self._target_values = _spelled(wanted)
+        self._target_values = categories_of(wanted)
         #: Numbers of events by the text in the column of targets, as it is written.
         self._written: Counter[str] = Counter()
         self._sampled: dict[str, list[pd.Series]] = {
@@ -62,8 +61,7 @@ class EventColumns:
                 log.add_rows(attribute.name, what, fault.values, fault.wrong, fault.hint)
         if self._targets and TARGET in chunk:
             self._seen = True
-            counted = pc.value_counts(as_text(chunk[TARGET]).drop_null())
-            self._written.update(dict(zip(*(counted.field(i).to_pylist() for i in (0, 1)), strict=True)))
+            self._written.update(count_texts(as_text(chunk[TARGET])))
 
     def finish(self, log: ProblemLog, has_times: bool) -> None:
         """Log problems of the table as a whole, after all chunks have been checked.
@@ -116,14 +114,14 @@ class EventColumns:
                 )
         # A configuration writes 4.5 for the 4.50 of a table; but a 1.10 in it is meant to be no 1.1.
         written = [*self._written, *(value for value in self._targets.values if value not in wanted)]
-        are_targets = pc.is_in(_spelled(written), value_set=self._target_values)
-        for doubt in doubts_of_numbers(pa.array(written, pa.string()).filter(are_targets)):
+        are_targets = are_among(categories_of(written), self._target_values)
+        for doubt in doubts_of_numbers(pa.array(written, pa.string()).filter(pa.array(are_targets))):
             yield f"{column}, which data.targets reads: {doubt}"
 
     def _met(self) -> Counter[str]:
         """Return the numbers of events by the value in the column of targets."""
         met: Counter[str] = Counter()
-        values = _spelled(list(self._written)).to_pylist()
+        values = categories_of(list(self._written)).to_pylist()
         for value, count in zip(values, self._written.values(), strict=True):
             if value is not None:
                 met[value] += count
@@ -148,9 +146,7 @@ class EventColumns:
 
     def target_mask(self, values: pd.Series) -> np.ndarray:
         """Tell from the values of the target column which events may be targets, bool [E]."""
-        found = pc.is_in(as_category(values), value_set=self._target_values)
-        are: np.ndarray = found.to_numpy(zero_copy_only=False)
-        return are
+        return are_among(as_category(values), self._target_values)
 
     def derive(self, events: pd.DataFrame, known: np.ndarray | None = None) -> dict[str, pd.Series]:
         """Return the derived columns of canonical events of whole sessions, in order.
@@ -166,10 +162,6 @@ class EventColumns:
         session = np.cumsum(first)[known]
         first, times = np.diff(session, prepend=0) > 0, events[TIMESTAMP][known]
         return {name: derive(times, first).reindex(events.index) for name, derive in self.derived.items()}
-
-
-def _spelled(texts: Sequence[str]) -> pa.Array:
-    return as_category(pd.Series(texts, dtype=object))
 
 
 def canonical_attributes(attributes: Sequence[Attribute]) -> list[Attribute]:

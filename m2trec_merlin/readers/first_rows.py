@@ -64,7 +64,7 @@ def usual_rows(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
     return _usual(_fullest(_marked(rows, ids)), [*rows.columns])
 
 
-def _marked(rows: pd.DataFrame, ids: str, complete: pd.Index | None = None) -> pd.DataFrame:
+def _marked(rows: pd.DataFrame, ids: str, complete: Sequence[object] | pd.Index = ()) -> pd.DataFrame:
     """Return the rows that have an id, with it and their number of values in two more columns.
 
     Args:
@@ -73,7 +73,7 @@ def _marked(rows: pd.DataFrame, ids: str, complete: pd.Index | None = None) -> p
         complete: ids of which no further row can count.
     """
     known = normalise_ids(rows[ids])
-    wanted = known.notna() if complete is None else known.notna() & ~known.isin(complete)
+    wanted = known.notna() & ~known.isin(complete)
     rows, known = rows[wanted], known[wanted]
     values = sum((_are_said(rows[name]) for name in rows), np.zeros(len(rows), np.int64))
     return rows.assign(**{_ID: known, _VALUES: values})

@@ -8,11 +8,9 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from m2trec_merlin.columns import as_category, as_doubles, as_text
+from m2trec_merlin.columns import are_among, as_category, as_doubles, as_text, categories_of, count_texts
 from m2trec_merlin.errors import DataError, name_first
 from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
@@ -35,7 +33,7 @@ class Condition(Section):
     @field_validator("values")
     @classmethod
     def _values_are_values(cls, values: list[str] | None) -> list[str] | None:
-        if values is not None and any(text is None for text in _categories(values)):
+        if values is not None and categories_of(values).null_count:
             raise ValueError("values holds an empty one; events without a value never count")
         return values
 
@@ -48,22 +46,13 @@ class Condition(Section):
             raise ValueError(f"at_least {self.at_least} is above at_most {self.at_most}")
         return self
 
-    def hold(self, values: pd.Series) -> np.ndarray:
-        """Tell in which events the condition holds; missing values never do."""
-        if self.values is not None:
-            wanted = pa.array(_categories(self.values), pa.string())
-            found: np.ndarray = pc.is_in(as_category(values), value_set=wanted).to_numpy(zero_copy_only=False)
-            return found
+    def compare(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Tell which values are numbers within the bounds, and which are there but no numbers."""
         low = -np.inf if self.at_least is None else self.at_least
         high = np.inf if self.at_most is None else self.at_most
         numbers = as_doubles(values)
-        return (low <= numbers) & (numbers <= high)
-
-    def unreadable(self, values: pd.Series) -> np.ndarray:
-        """Tell which values are there, but are no numbers where bounds need them."""
-        if self.values is not None:
-            return np.zeros(len(values), bool)
-        return as_text(values).is_valid().to_numpy(zero_copy_only=False) & np.isnan(as_doubles(values))
+        are_there = as_text(values).is_valid().to_numpy(zero_copy_only=False)
+        return (low <= numbers) & (numbers <= high), are_there & np.isnan(numbers)
 
     def __str__(self) -> str:
         if self.values is not None:
@@ -71,11 +60,6 @@ class Condition(Section):
         bounds = {"at least": self.at_least, "at most": self.at_most}
         said = " and ".join(f"{how} {bound:.15g}" for how, bound in bounds.items() if bound is not None)
         return f"'{self.column}' is not {said}"
-
-
-def _categories(values: Sequence[str]) -> list[str | None]:
-    texts: list[str | None] = as_category(pd.Series(values, dtype=object)).to_pylist()
-    return texts
 
 
 class KeptRows:
@@ -101,8 +85,10 @@ class KeptRows:
             DataError: a condition names a column that the file lacks, or, after the last block, needs numbers
                 of values that are none, or names a value that no row has; and see `TableFile.blocks`.
         """
-        own = list(dict.fromkeys(condition.column for condition in self._conditions))
-        available = self._file.columns() if own else []
+        if not self._conditions:
+            yield from self._file.blocks(columns, single, exact)
+            return
+        own, available = list(dict.fromkeys(c.column for c in self._conditions)), self._file.columns()
         if absent := [name for name in own if name not in available]:
             problems = [describe_missing_column(name, available, "data.keep names") for name in absent]
             raise DataError(str(self._file.path), [f"{self._file.path}: {problem}" for problem in problems])
@@ -122,14 +108,17 @@ class KeptRows:
         unreadable = []
         for condition in self._conditions:
             values = block[condition.column]
-            holds, wrong = condition.hold(values), condition.unreadable(values)
+            if condition.values is None:
+                holds, wrong = condition.compare(values)
+                unreadable.append((condition.column, values, wrong))
+                otherwise &= holds | wrong
+            else:
+                found = as_category(values)
+                holds = are_among(found, categories_of(condition.values))
+                otherwise &= holds
+                self._met.setdefault(condition.column, Counter()).update(count_texts(found))
             self._left_out[str(condition)] += int((kept & ~holds).sum())
-            kept, otherwise = kept & holds, otherwise & (holds | wrong)
-            unreadable.append((condition.column, values, wrong))
-            if condition.values is not None:
-                there = pc.value_counts(as_category(values).drop_null())
-                numbers = dict(zip(*(there.field(i).to_pylist() for i in (0, 1)), strict=True))
-                self._met.setdefault(condition.column, Counter()).update(numbers)
+            kept &= holds
         for column, values, wrong in unreadable:
             # An event that another condition leaves out needs no number.
             what = "is no number, as at_least and at_most of data.keep need"
@@ -139,7 +128,8 @@ class KeptRows:
     def _look_for_values(self, log: ProblemLog) -> None:
         for condition in self._conditions if self._seen else ():
             met = self._met.get(condition.column, Counter())
-            pairs = zip(condition.values or (), _categories(condition.values or ()), strict=True)
+            named = condition.values or []
+            pairs = zip(named, categories_of(named).to_pylist(), strict=True)
             if absent := [written for written, text in pairs if text not in met]:
                 there = name_first([value for value, _ in met.most_common()])
                 log.add(

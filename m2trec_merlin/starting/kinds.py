@@ -171,13 +171,16 @@ def _several_values(column: Column) -> ChosenKind | None:
 
 def _words_of_a_list(column: Column) -> ChosenKind | None:
     """Take blanks for separators where few words make many values, and nearly each is one by itself, too."""
-    lists = column.texts.str.split()
-    words = lists.explode()
-    alone = set(lists[lists.str.len() == 1].str[0])
-    if words.nunique() > _FEW_WORDS * column.distinct or words.isin(alone).mean() < _MOSTLY_ALONE:
+    # First of each value once: titles, of which there are many, are none.
+    distinct = column.counts.index.to_series().str.split().explode().nunique()
+    if distinct > _FEW_WORDS * column.distinct:
         return None
-    distinct, settings = words.nunique(), {"separator": " ", **_kept(lists.str.len())}
-    reason = f"{lists.str.len().mean():.1f} words, {distinct:,} different, in ever other combinations"
+    lists = column.texts.str.split()
+    lengths = lists.str.len()
+    if lists.explode().isin(set(lists[lengths == 1].str[0])).mean() < _MOSTLY_ALONE:
+        return None
+    settings = {"separator": " ", **_kept(lengths)}
+    reason = f"{column.words:.1f} words, {distinct:,} different, in ever other combinations"
     unsure = "or categorical, if blanks separate nothing"
     return ChosenKind(column, "multi_categorical", reason, settings, unsure, distinct)
 
