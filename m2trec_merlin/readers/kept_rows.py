@@ -13,11 +13,11 @@ from pydantic import Field, field_validator, model_validator
 from m2trec_merlin.columns import are_among, as_category, as_doubles, as_text, categories_of, count_texts
 from m2trec_merlin.errors import DataError, name_first
 from m2trec_merlin.readers.files.table_file import TableFile
+from m2trec_merlin.readers.left_out import describe_left_out
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.rounded import Rounding
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Name, Section, Values
-from m2trec_merlin.shares import counted
 
 _Bound = Annotated[float, Field(ge=-1e15, le=1e15)]
 
@@ -139,8 +139,5 @@ class KeptRows:
 
     def notices(self) -> list[str]:
         """Return messages about the events left out, after all rows have been read."""
-        return [
-            f"{'all ' if count == self._seen else ''}{counted(count, 'event')} left out: {why} (data.keep)"
-            for why, count in self._left_out.items()
-            if count
-        ]
+        reasons = {f"{why} (data.keep)": count for why, count in self._left_out.items()}
+        return describe_left_out(reasons, self._seen)

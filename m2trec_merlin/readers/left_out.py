@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -53,8 +54,18 @@ class LeftOut:
         """Return messages about the events left out."""
         reasons = {f"their items are not in {items}, {self.example}": self.unknown}
         reasons["they name no item"] = self.missing
-        return [
-            f"{'all ' if count == self.seen else ''}{counted(count, 'event')} left out: {reason}"
-            for reason, count in reasons.items()
-            if count
-        ]
+        return describe_left_out(reasons, self.seen)
+
+
+def describe_left_out(reasons: Mapping[str, int], seen: int) -> list[str]:
+    """Return a message for each reason for which events were left out.
+
+    Args:
+        reasons: how many were left out, by the reason.
+        seen: number of all events.
+    """
+    return [
+        f"{'all ' if count == seen else ''}{counted(count, 'event')} left out: {reason}"
+        for reason, count in reasons.items()
+        if count
+    ]
