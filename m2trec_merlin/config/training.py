@@ -56,6 +56,13 @@ class TrainingConfig(Section):
     clip_norm: float = Field(1.0, ge=1e-6, le=1e6)
     patience: Count = Field(2, description="epochs without a better validation HIT@20 before stopping")
     validation_prefixes: Count = Field(20_000, description="prefixes scored after each epoch")
+    recency: float = Field(
+        0.0,
+        ge=0,
+        le=20,
+        description="draw late sessions more often, as many in all: the last one exp(recency) times as often "
+        "as the first; for data with times, or in order of time",
+    )
     checkpoint_steps: Count | None = Field(None, description="also checkpoint every so many steps")
     max_steps: Count | None = Field(None, description="stop after so many steps, whatever epochs says")
     continued: ContinuedConfig = ContinuedConfig()

@@ -35,6 +35,7 @@ from m2trec_merlin.sessions import (
 )
 from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import ALONE, Processes
+from m2trec_merlin.training.recency import Weights, draw
 
 #: Number of sessions held in main memory, about 100 bytes each; more are read and shuffled chunk by chunk.
 SESSIONS_AT_A_TIME = 1_000_000
@@ -55,6 +56,7 @@ class SessionLoader:
         device: device of the batches.
         processes: the processes that train together.
         sessions_at_a_time: maximum number of sessions in a chunk, which holds at least one file.
+        weights: how often the sessions of each file are drawn in an epoch of as many; None: each once.
 
     Attributes:
         says_more: whether events have more than rows: attributes, or marks which may be targets.
@@ -72,6 +74,7 @@ class SessionLoader:
         device: torch.device | str = "cpu",
         processes: Processes = ALONE,
         sessions_at_a_time: int | None = None,
+        weights: Weights | None = None,
     ) -> None:
         files = session_files(directory)
         marked = tells_targets(files)
@@ -87,7 +90,7 @@ class SessionLoader:
         # Files are in order of time; each chunk takes files from the whole period.
         self.says_more = bool(event_fields(files)) or marked
         self._chunks = [
-            _Files(files[k::n_chunks], int(counts[k::n_chunks].sum()), self.says_more)
+            _Files(files[k::n_chunks], int(counts[k::n_chunks].sum()), self.says_more, weights)
             for k in range(n_chunks)
         ]
         self.batch_size = batch_size
@@ -122,7 +125,7 @@ class SessionLoader:
             skip = max(0, skip - count)
         chunks = self._read(self._chunks[number] for number, _ in wanted)
         for chunk, (number, batches) in zip(chunks, wanted, strict=True):
-            sessions = np.random.default_rng([self.seed, epoch, number]).permutation(len(chunk.lengths))
+            sessions = chunk.shuffled(np.random.default_rng([self.seed, epoch, number]))
             # One copy to the device instead of one per batch.
             on_device = torch.from_numpy(sessions).to(self.device)
             joint = self.batch_size * self.processes.count
@@ -150,17 +153,21 @@ class SessionLoader:
 
 @dataclass(frozen=True)
 class _Files:
-    """Files of a chunk, their number of sessions, and whether events have more than rows."""
+    """Files of a chunk, their number of sessions, whether events have more than rows, and `weights`."""
 
     paths: Sequence[Path]
     n_sessions: int
     says_more: bool
+    weights: Weights | None = None
 
     def read(self, device: torch.device) -> _Chunk:
         """Read the files into the memory of the device."""
         if not self.says_more:
             return self.read_by(frames_for(device), device)
-        sessions = _with_targets(Sessions.read(self.paths))
+        sessions, weights = Sessions.read(self.paths), self._weights()
+        if sessions.is_target is not None:
+            kept = _with_targets(sessions)
+            sessions, weights = sessions.take(kept), None if weights is None else weights[kept]
         values = torch.from_numpy(sessions.rows.astype(np.int32)).to(device)
         offsets, told = torch.from_numpy(sessions.offsets).to(device), sessions.is_target
         return _Chunk(
@@ -170,7 +177,12 @@ class _Files:
             on_device(sessions.attributes, device),
             [column.field for column in sessions.attributes.values()],
             None if told is None else torch.from_numpy(told).to(device),
+            weights,
         )
+
+    def _weights(self) -> np.ndarray | None:
+        found = self.weights
+        return None if found is None else np.concatenate([found[path.name] for path in self.paths])
 
     def read_by(self, frames: Frames, device: torch.device) -> _Chunk:
         """Read rows only; if `frames` read on the device, the host gets a copy of the lengths only."""
@@ -181,12 +193,12 @@ class _Files:
             parts.append([each.to(device) for each in read])
         rows, lengths = map(torch.cat, zip(*parts, strict=True))
         offsets = torch.nn.functional.pad(lengths.cumsum(0), (1, 0))
-        return _Chunk(rows.int(), offsets, lengths.cpu().numpy())
+        return _Chunk(rows.int(), offsets, lengths.cpu().numpy(), weights=self._weights())
 
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Sessions on the device: int32 [E] rows, int64 [S + 1] offsets; and their lengths [S] on the host.
+    """Sessions on the device: int32 [E] rows, int64 [S + 1] offsets; on the host, lengths and weights [S].
 
     The other attributes are those of `SessionBatch`.
     """
@@ -197,6 +209,13 @@ class _Chunk:
     attributes: EncodedAttributes = field(default_factory=dict)
     fields: Sequence[Field] = ()
     is_target: Tensor | None = None
+    weights: np.ndarray | None = None
+
+    def shuffled(self, generator: np.random.Generator) -> np.ndarray:
+        """Return the sessions of an epoch in random order, int64 [S]."""
+        if self.weights is None:
+            return generator.permutation(len(self.lengths))
+        return draw(self.weights, generator)
 
     def batch(self, drawn: np.ndarray, on_device: Tensor) -> SessionBatch:
         """Return the drawn sessions; the host knows their lengths, so that nothing waits for the device."""
@@ -213,9 +232,9 @@ class _Chunk:
         )
 
 
-def _with_targets(sessions: Sessions) -> Sessions:
-    """Leave out sessions without any target, from which there is nothing to learn."""
-    return sessions if sessions.is_target is None else sessions.take(np.unique(sessions.prefixes().session))
+def _with_targets(sessions: Sessions) -> np.ndarray:
+    """Return the sessions with any target, int64: from others there is nothing to learn."""
+    return np.unique(sessions.prefixes().session)
 
 
 def _count_sessions(file: Path, marked: bool) -> int:

@@ -19,6 +19,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import scored_prefixes, why_none
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import FORMAT, save_model
+from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions, count_sessions, session_files
@@ -30,6 +31,7 @@ from m2trec_merlin.training.hardware import choose_device
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, Recorded, TensorBoard
 from m2trec_merlin.training.processes import Processes, join_processes
+from m2trec_merlin.training.recency import recent_more_often
 from m2trec_merlin.training.schedule import warm_up
 from m2trec_merlin.training.start import TrainingStart, go_on, start_anew
 from m2trec_merlin.training.trainer import Trainer
@@ -155,8 +157,12 @@ def _trainer(
     progress.say(f"{batch_size} sessions a step{each}")
     if settings.logits_mib:
         model.next_item_task.logits_at_a_time = settings.logits_mib * _LOGITS_IN_A_MIB
+    weights = None
+    if settings.recency:
+        parts, in_order = find_parts(run.data, "train"), config.data.split.is_named
+        weights = recent_more_often(session_files(start.sessions), parts, settings.recency, in_order)
     loader = SessionLoader(
-        start.sessions, batch_size, config.seed, device, processes, settings.sessions_at_a_time
+        start.sessions, batch_size, config.seed, device, processes, settings.sessions_at_a_time, weights
     )
     if start.drawn:
         settings = continued(settings, len(loader))

@@ -42,9 +42,12 @@ def build_transformers4rec_trainer(
         seed: seed of the shuffle and of dropout.
 
     Raises:
-        ConfigError: events have attributes, or not all may be targets, which this trainer does not support.
+        ConfigError: events have attributes, not all may be targets, or late sessions are to be drawn more
+            often, which this trainer does not support.
     """
     sessions = session_files(train)
+    if config.recency:
+        raise ConfigError("training.recency is for `m2trec train`: this trainer draws each session once")
     if model.events or tells_targets(sessions):
         raise ConfigError(
             "event_attributes and data.targets are for `m2trec train`: the trainer of Transformers4Rec is "

@@ -1,5 +1,7 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,6 +68,25 @@ class TestOrder:
             whole = list(joint.batches(0))[number]
             assert sessions_of([whole])[::2] == sessions_of([one])
             assert sessions_of([whole])[1::2] == sessions_of([other])
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("marked", [False, True], ids=["all", "marked"])
+def test_weights_decide_how_often_a_session_comes(tmp_path: Path, bound: int | None, marked: bool) -> None:
+    """Eleven sessions a file; those at even places come twice, the others never."""
+    sessions = Sessions.from_lists([[n + 1, n + 1] for n in range(44)])
+    if marked:
+        # Sessions at places 0 and 1 of a file have no targets, and are left out.
+        sessions = replace(sessions, is_target=np.repeat(np.arange(44) % 11 > 1, 2))
+    write_sessions(tmp_path, sessions, files=4)
+    weights = {f"part-{part:05d}.parquet": 1.0 - np.arange(11) % 2 for part in range(4)}
+    tested = SessionLoader(tmp_path, 8, seed=3, sessions_at_a_time=bound, weights=weights)
+    drawn = [rows[0] - 1 for rows in sessions_of(list(tested.batches(epoch=0)))]
+    assert len(drawn) == (36 if marked else 44)
+    counts = np.bincount(drawn, minlength=44).reshape(4, 11)
+    assert (counts[:, 1::2] == 0).all()
+    assert (counts[:, 0] == 0).all() if marked else (counts[:, 0] > 0).all()
+    assert set(counts[:, 2::2].flat) <= {1, 2}
 
 
 def test_batches_are_as_long_as_their_longest_session_and_hold_no_padding(tmp_path: Path) -> None:

@@ -165,6 +165,23 @@ def test_validation_is_what_evaluation_measures_and_another_training_where_it_is
     assert measured(prefixes="last") != as_always
 
 
+def test_late_sessions_are_drawn_more_often_where_it_is_known_which_are_late(
+    prepared: Config, tmp_path: Path
+) -> None:
+    """The tiny run has neither times nor a column that names the splits; the shop has times."""
+    with pytest.raises(ArtifactError, match=r"training\.recency: 5 .* which are late is not known"):
+        train(settings(prepared, "recent", recency=5))
+    shop = events_config(tmp_path)
+    prepare_data(shop)
+    preprocess(shop)
+    recent = shop.training.model_copy(update={"recency": 5.0})
+    evenly, lately = (
+        (train(shop.model_copy(update={"training": each})) / "model.safetensors").read_bytes()
+        for each in (shop.training, recent)
+    )
+    assert evenly != lately
+
+
 def test_data_of_other_settings_are_refused(prepared: Config) -> None:
     longer = prepared.data.model_copy(update={"max_session_length": 7})
     config = settings(prepared, "refused").model_copy(update={"data": longer})
