@@ -69,6 +69,10 @@ class Weights(Mapping[str, float]):
         """Return a copy with some weights replaced."""
         return Weights(**{**self._of, **weights})
 
+    def without(self, view: str) -> Weights:
+        """Return a copy without a view."""
+        return self.but(**dict.fromkeys(_names(VIEWS[view]), 0.0))
+
     def views(self) -> tuple[str, ...]:
         """Return the names of the views that have a weight other than 0."""
         return tuple(name for name, view in VIEWS.items() if any(self[each] for each in _names(view)))

@@ -29,6 +29,8 @@ RARE_STARTS = ((0.5, 1.5, 3.0), (0.0, 1.5, 3.0), (-2.0, -1.0, 0.0, 1.0, 2.0))
 PRICES = (0.01, 0.02, 0.04)
 #: Value of the tail above which more is worth nothing: the best of a thousand mixtures is partly chance.
 ENOUGH_OF_THE_TAIL = 1.2
+#: Share of the quality over all, or of the tail, that a view has to add: each takes time after every session.
+EARNED = 0.005
 #: Number of prefixes below which a part of the sample is not measured.
 ENOUGH_OF_A_PART = 50
 
@@ -40,7 +42,7 @@ def search_settings() -> list[object]:
     weights = [(weight.name, weight.step, weight.signed) for weight in WEIGHTS.values()]
     views = {name: (view.guess, view.settings) for name, view in VIEWS.items()}
     starts = [dict(start) for start in STARTS]
-    return [weights, views, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, ENOUGH_OF_A_PART, starts, BEST]
+    return [weights, views, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, ENOUGH_OF_A_PART, EARNED, starts, BEST]
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,27 @@ def choose(points: Sequence[Point], loss: float) -> Point:
     if not enough:
         return max(points, key=lambda point: kept[id(point)])
     return max(enough, key=lambda p: (min(p.tail, ENOUGH_OF_THE_TAIL), p.hit * p.mrr, p.hit))
+
+
+def without_idle_views(trials: Trials, chosen: Point) -> Point:
+    """Leave out views, the least useful one first, as long as next to nothing is lost without them.
+
+    Args:
+        trials: mixtures tried on the sample.
+        chosen: the point to start from; what is lost is counted from it.
+    """
+    least, enough = 1 - EARNED, (1 - EARNED) * min(chosen.tail, ENOUGH_OF_THE_TAIL)
+
+    def kept(point: Point) -> float:
+        return point.kept(chosen.hit, chosen.mrr)
+
+    lightest = chosen
+    while True:
+        lighter = [trials.at(lightest.weights.without(view)) for view in lightest.weights.views()]
+        as_good = [point for point in lighter if kept(point) >= least and point.tail >= enough]
+        if not as_good:
+            return lightest
+        lightest = max(as_good, key=kept)
 
 
 def frontier(points: Sequence[Point]) -> list[Point]:

@@ -27,6 +27,7 @@ from m2trec_merlin.evaluation.tuning.mixtures import (
     frontier,
     search,
     search_settings,
+    without_idle_views,
 )
 from m2trec_merlin.evaluation.tuning.newly_listed import (
     ListedAnew,
@@ -163,7 +164,7 @@ def _choose_for(run: Run, settings: TunedMixture, progress: Progress) -> Choice:
     trials = Trials(shortlist(prefixes, judges, progress), parts)
     points = search(trials, settings.loss, progress)
     alone = next(point for point in points if point.weights == Weights())
-    chosen = choose(points, settings.loss)
+    chosen = without_idle_views(trials, choose(points, settings.loss))
     tried = []
     if scorer.model.next_item_head.all_items:
         counting = {name: views[name] for name in chosen.weights.views() if name in views}

@@ -19,6 +19,7 @@ from m2trec_merlin.evaluation.tuning.mixtures import (
     frontier,
     search,
     steps_around,
+    without_idle_views,
 )
 from m2trec_merlin.evaluation.tuning.samples import Parts
 from m2trec_merlin.evaluation.tuning.shortlists import Scorers, Shortlists, shortlist
@@ -207,6 +208,27 @@ def test_the_best_on_the_tail_is_chosen_among_those_that_lose_next_to_nothing() 
 
 def test_among_equals_on_the_tail_the_best_over_all_is_chosen() -> None:
     assert choose([point(0.199, 0.1), point(0.2, 0.1), point(0.2, 0.0999)], 0.01).hit == 0.2
+
+
+@pytest.mark.parametrize(
+    ("more", "rare", "left"),
+    [(2, 0, ("by_id",)), (3, 0, ("by_id", "content")), (2, 100, ("by_id", "content"))],
+    ids=["adds 2 to 400 hits", "adds 3", "adds 2 to 98 of rare targets"],
+)
+def test_a_view_that_adds_next_to_nothing_is_left_out(more: int, rare: int, left: tuple[str, ...]) -> None:
+    """Sessions that hold the same items find 400 targets; words alone find a few more of the rare ones."""
+    model, by_id, content = (np.zeros((1000, 21), np.float32) for _ in range(3))
+    model[:, 0] = -1
+    by_id[:400, 0] = content[398 : 400 + more, 0] = 2
+    lists = lists_of(model, {"by_id": by_id, "content": content}, np.zeros_like(model))
+    places = np.arange(1000)
+    is_rare = (places >= 302) & (places < 302 + rare)
+    trials = Trials(lists, Parts(np.ones(1000, bool), is_rare, np.zeros(1000, bool)))
+    chosen = trials.at(Weights(by_id=1, content=1))
+    assert chosen.hit == pytest.approx((400 + more) / 1000)
+    found = without_idle_views(trials, chosen)
+    assert found.weights.views() == left
+    assert found.weights["by_id"] == 1
 
 
 def test_the_frontier_leaves_out_what_others_beat_on_both() -> None:
