@@ -55,6 +55,10 @@ class Table:
             return False
         return self.bytes != size or (digest is not None and self._digest() != digest)
 
+    def has_grown(self, place: str, size: int, *_: Any) -> bool:
+        """Tell whether this is a recorded table, where it was, that holds more or fewer bytes by now."""
+        return self.place == place and self.bytes != size
+
     @cached_property
     def _files(self) -> list[Path]:
         files = self.path.rglob("*") if self.path.is_dir() else [self.path]

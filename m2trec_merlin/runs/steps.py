@@ -126,6 +126,23 @@ class Step:
                 return f"{self.folder} was made from another file than data.{name} names now: {remedy}"
         return None
 
+    def changed_tables(self) -> list[str]:
+        """Return a line for each table that has changed where it lies since this or an earlier step read it.
+
+        That is no problem, as tables grow: the line says that results are of what was there then.
+        """
+        lines = [line for step in self.before.values() for line in step.changed_tables()]
+        tables, recorded = self.find_tables(), (self.found() or {}).get(PLACES, {})
+        grown = (
+            tables[name].path
+            for name, told in recorded.items()
+            if name in tables and tables[name].has_grown(*told)
+        )
+        return lines + [
+            f"{path} has changed since `m2trec {self.verb}` read it: run that again to take it in"
+            for path in grown
+        ]
+
     def changes(self) -> dict[str, tuple[Any, Any]]:
         """Return the settings that have changed since the folder was made, with the old and the new value.
 
