@@ -16,6 +16,7 @@ from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames.pandas_frames import PandasFrames
 from m2trec_merlin.ids import IdIndex, id_hashes
+from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import INTERACTIONS, PARTS
 
 
@@ -30,6 +31,17 @@ def find_parts(data: Path, split: str) -> list[Path]:
     if not parts:
         raise ArtifactError(f"{folder} holds no {PARTS}: run `m2trec data` again")
     return parts
+
+
+def unaltered_parts(run: Run, split: str) -> list[Path]:
+    """Return the part files of a split, in order; they are those that `m2trec data` wrote.
+
+    Raises:
+        ArtifactError: one is missing or altered, or was added; names the first.
+    """
+    step, table = run.step("data"), Path(INTERACTIONS, split)
+    step.require_unaltered(*(name for name in step.manifest()["sha256"] if Path(name).parent == table))
+    return find_parts(run.data, split)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from m2trec_merlin.data.event_columns import EventColumns, canonical_attributes
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.merlin_adapter import dataset_of_parts
-from m2trec_merlin.preprocessing.parts import find_parts
+from m2trec_merlin.preprocessing.parts import unaltered_parts
 from m2trec_merlin.preprocessing.sessions import SessionsWriter
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences
@@ -52,8 +52,7 @@ def encode_with_run(run: Run, catalogue: Catalogue, split: str, by: Run) -> Enco
     attributes = canonical_attributes(by.config.event_attributes)
     columns = [*EVENT_COLUMNS, *there]
     rows = {ITEM_ID: catalogue.item_ids[1:], "row": np.arange(1, catalogue.n_rows, dtype=np.int64)}
-    parts = find_parts(run.data, split)
-    run.step("data").require_unaltered(*(str(part.relative_to(run.data)) for part in parts))
+    parts = unaltered_parts(run, split)
     with TemporaryDirectory() as folder:
         shortest = run.config.data.min_session_length
         workflow = sessions_workflow(pd.DataFrame(rows), shortest, None, attributes, (), Path(folder))

@@ -19,7 +19,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import scored_prefixes, why_none
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import FORMAT, save_model
-from m2trec_merlin.preprocessing.parts import find_parts
+from m2trec_merlin.preprocessing.parts import unaltered_parts
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions, count_sessions, session_files
@@ -161,7 +161,7 @@ def _trainer(
         model.next_item_task.logits_at_a_time = settings.logits_mib * _LOGITS_IN_A_MIB
     weights = None
     if settings.recency:
-        parts, in_order = find_parts(run.data, "train"), config.data.split.is_named
+        parts, in_order = unaltered_parts(run, "train"), config.data.split.is_named
         weights = recent_more_often(session_files(start.sessions), parts, settings.recency, in_order)
     loader = SessionLoader(
         start.sessions, batch_size, config.seed, device, processes, settings.sessions_at_a_time, weights

@@ -6,8 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from m2trec_merlin.data import prepare_data
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.preprocessing.parts import Events, count_events, read_part
+from m2trec_merlin.preprocessing.parts import Events, count_events, read_part, unaltered_parts
+from m2trec_merlin.runs import Run
+from tests.worlds.events import events_config
 
 
 @pytest.mark.parametrize("items", [[10, 11, 12], ["x", "y", "z"]])
@@ -62,3 +66,17 @@ def test_strings_are_read_as_categories_and_large_integers_exactly(tmp_path):
     read = read_part(path, ["name", "n"])
     assert read["name"].dtype == "category" and list(read["name"]) == ["b", "a", "b"]
     assert list(read["n"]) == [2**53 + 1, None, 3]
+
+
+def test_parts_of_a_split_are_those_that_were_written(tmp_path):
+    config = events_config(tmp_path)
+    prepare_data(config)
+    (part,) = unaltered_parts(Run(config), "train")
+    written = part.read_bytes()
+    part.with_name("part-00009.parquet").write_bytes(written)
+    with pytest.raises(ArtifactError, match=r"train/part-00009\.parquet was added: run `m2trec data"):
+        unaltered_parts(Run(config), "train")
+    part.unlink()
+    with pytest.raises(ArtifactError, match=r"train/part-00000\.parquet is missing: run `m2trec data"):
+        unaltered_parts(Run(config), "train")
+    assert unaltered_parts(Run(config), "valid")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.artifacts import MANIFEST, read_json
@@ -199,6 +200,17 @@ def test_every_step_says_that_a_table_has_grown_since_it_was_read(tmp_path: Path
     grown = f"{tmp_path / 'events.csv'} has changed since `m2trec data` read it: run that again to take it in"
     assert lines_of(preprocess) == lines_of(train) == lines_of(run_as_trained) == [grown]
     assert lines_of(prepare_data) == []
+
+
+def test_which_sessions_are_late_is_not_read_from_altered_data(tmp_path: Path) -> None:
+    shop = events_config(tmp_path)
+    prepare_data(shop)
+    preprocess(shop)
+    (part,) = (Run(shop).data / "interactions" / "train").iterdir()
+    pq.write_table(pq.read_table(part)[:-1], part)
+    recent = shop.training.model_copy(update={"recency": 5.0})
+    with pytest.raises(ArtifactError, match=r"part-00000\.parquet is altered: run `m2trec data"):
+        train(shop.model_copy(update={"training": recent}))
 
 
 def test_data_of_other_settings_are_refused(prepared: Config) -> None:
