@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.errors import ArtifactError, reason_of
+from m2trec_merlin.errors import ArtifactError, file_of, reason_of
 
 MANIFEST = "manifest.json"
 #: Name suffixes of a folder that is being written, and of the earlier folder that it replaces.
@@ -204,8 +204,9 @@ def _refusal(error: BaseException, target: Path) -> str | None:
     no_folder = next((place for place in above if not _is_folder(place)), None)
     if no_folder and error.errno in (errno.ENOTDIR, errno.EEXIST):
         return f"{no_folder} is {'a link to nothing' if no_folder.is_symlink() else 'no folder'}"
-    real, place = Path(os.path.realpath(target)), Path(os.path.realpath(error.filename or target))
-    missing_above = error.errno == errno.ENOENT and error.filename and real.is_relative_to(place)
+    file = file_of(error)
+    real, place = Path(os.path.realpath(target)), Path(os.path.realpath(file or target))
+    missing_above = error.errno == errno.ENOENT and file and real.is_relative_to(place)
     on_the_way = place.is_relative_to(real.parent) or real.is_relative_to(place)
     if missing_above or (error.errno in _OF_THE_DISK and on_the_way):
         return reason_of(error)

@@ -99,7 +99,7 @@ class NoAnswerError(ServerError):
 def message_of(error: Exception) -> str | None:
     """Return the message to show for an error of ours or of the system; None asks for a traceback."""
     if isinstance(error, OSError) and error.errno:
-        return f"{error.filename}: {reason_of(error)}" if error.filename else error.strerror or str(error)
+        return f"{file}: {reason_of(error)}" if (file := file_of(error)) else error.strerror or str(error)
     return str(error) if isinstance(error, M2TRecError) else None
 
 
@@ -118,3 +118,11 @@ def reason_of(error: OSError) -> str:
     """Return what the operating system says is wrong, without numbers and names of files."""
     # Libraries wrap it in a text of their own: "[Errno 28] Error writing bytes to file. Detail: ...".
     return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+
+
+def file_of(error: OSError) -> str | None:
+    """Return the name of the file that an error of the system is about, or None.
+
+    TensorBoard names files by bytes, and an open file is named by its number.
+    """
+    return os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None

@@ -19,7 +19,15 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 
-from m2trec_merlin.artifacts import atomic_directory, atomic_files, atomic_write, read_json, reading, recover
+from m2trec_merlin.artifacts import (
+    atomic_directory,
+    atomic_files,
+    atomic_write,
+    read_json,
+    reading,
+    recover,
+    writing,
+)
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import is_current, require_manifest, write_manifest
 from tests.worlds.disks import small_disk
@@ -176,6 +184,13 @@ def test_places_where_nobody_may_write(
     message = f"cannot write to {tmp_path / 'a'}: {os.strerror(refusal.errno)};"
     with refused(message), atomic_directory(tmp_path / "a"):
         raise AssertionError("nothing is computed in vain")
+
+
+def test_libraries_may_name_files_by_bytes(tmp_path: Path) -> None:
+    """TensorBoard does."""
+    name = os.fsencode(tmp_path / "model" / "events")
+    with refused(f"cannot write to {tmp_path / 'model'}: Permission denied;"), writing(tmp_path / "model"):
+        raise PermissionError(errno.EACCES, "as the kernel says", name)
 
 
 def test_other_errors_of_the_system_are_not_of_the_disk(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -14,6 +15,8 @@ from m2trec_merlin.training.trainer import Monitor
 
 _TASK = "training"
 _STEPS_BETWEEN_POINTS = 20
+#: Bytes that a folder must take; TensorBoard begins a file with some hundred.
+_PROBED = 4096
 
 
 class ProgressMonitor:
@@ -68,6 +71,10 @@ class TensorBoard:
 
     def start(self, total_steps: int, state: TrainingState) -> None:
         """Begin a file that continues the curve after the checkpoint."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # The writer begins its file in a thread that would print a traceback beside any error.
+        with TemporaryFile(dir=self.folder) as probe:
+            probe.write(bytes(_PROBED))
         self._writer = SummaryWriter(str(self.folder), purge_step=state.step + 1)
 
     def step(self, state: TrainingState, loss: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -17,6 +18,7 @@ from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, Recorded, TensorBoard
 from m2trec_merlin.training.trainer import Monitor
 from tests.told import Told
+from tests.worlds.disks import small_disk
 
 
 class Kept:
@@ -108,6 +110,18 @@ def test_tensorboard_has_each_record_at_its_epoch(tmp_path: Path) -> None:
         (3, 0.5),
     ]
     assert "epoch/epoch" not in written.Tags()["scalars"]
+
+
+def test_a_folder_that_takes_no_file_of_tensorboard_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_by_threads: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", told_by_threads.append)
+    with pytest.raises(FileNotFoundError):
+        TensorBoard(Path("/proc/self/fd")).start(10, TrainingState())
+    with small_disk(10), pytest.raises(OSError, match="too large"):
+        TensorBoard(tmp_path).start(10, TrainingState())
+    assert not told_by_threads
 
 
 def test_tensorboard_shows_one_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
