@@ -129,6 +129,11 @@ class Config(Section):
                 f"model.next_item.{name} has no effect with head '{head.head}', similarity "
                 f"'{head.similarity}' and loss '{head.loss}'"
             )
+        for name in ("id_dropout", "near_items") if ITEM_ID not in self.inputs else ():
+            if getattr(self.model, name):
+                lines.append(
+                    f"model.{name} has no effect: this model reads no item ids (--variant m2trec_id does)"
+                )
         training = self.training
         if (
             training.checkpoint_steps
