@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -103,6 +103,7 @@ class InteractionChecker:
         self._items_label = source.items_origin.label
         self._time_format = source.time_format
         self._split = config.data.split
+        self._draws_late = config.training.recency > 0
         self._shortest = config.data.min_session_length
         self._known = known
         left_out = config.data.left_out_hint
@@ -239,6 +240,14 @@ class InteractionChecker:
         found += self._positions.notices(self._origin.column(POSITION))
         return [*found, *self._times.notices(column), *self._event_columns.notices()]
 
+    def _needs_of_times(self) -> Iterator[tuple[str, str]]:
+        """Yield each setting that needs times, and what else can be done about it."""
+        if self._split.needs_times:
+            yield f"split.kind '{self._split.kind}'", "use 'hash'"
+        # Sessions whose split a column names are in order of time.
+        if self._draws_late and not self._split.is_named:
+            yield "training.recency", "leave it out"
+
     def finish(self, notices: Sequence[str]) -> list[str]:
         """Return all problems, after all chunks have been checked.
 
@@ -252,12 +261,12 @@ class InteractionChecker:
             self._log.add(describe_missing_column(columns[canonical], available, self._purpose(canonical)))
         self._event_columns.finish(self._log, TIMESTAMP in columns)
         # Of a column without rows nobody knows that it holds times.
-        if self._split.needs_times and TIMESTAMP not in columns and self._rows and not missing:
-            self._log.add(
-                f"split.kind '{self._split.kind}' needs a timestamp for each event; there is none: let "
-                "data.columns.order name a column of dates (or of Unix time, with data.options.time_format: "
-                "s), or use 'hash'"
-            )
+        if TIMESTAMP not in columns and self._rows and not missing:
+            for need, remedy in self._needs_of_times():
+                self._log.add(
+                    f"{need} needs a timestamp for each event; there is none: let data.columns.order name a "
+                    f"column of dates (or of Unix time, with data.options.time_format: s), or {remedy}"
+                )
         left_out = "".join(f"; {notice}" for notice in notices)
         if not self._rows and not missing:
             self._log.add(f"no event is left{left_out}" if notices else "holds no rows")

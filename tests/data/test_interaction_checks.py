@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from m2trec_merlin.config import TrainingConfig
 from m2trec_merlin.data.validation import validate
 from tests.worlds.tables import ATTRIBUTES, MakeConfig, problems_of
 
@@ -56,6 +57,9 @@ def test_splits_that_the_data_cannot_have(
 ) -> None:
     (problem,) = problems_of(make_config(events, items, split={"kind": "time"}))
     assert "split.kind 'time' needs a timestamp" in problem and "data.options.time_format" in problem
+    recent = TrainingConfig(recency=1.0)
+    (problem,) = problems_of(make_config(events, items).model_copy(update={"training": recent}))
+    assert "training.recency needs a timestamp" in problem and problem.endswith("or leave it out")
     events["session_id"] = "s" + events["session_id"].astype(str)
     (problem,) = problems_of(make_config(events, items))
     assert "is not a whole number, as split.kind 'modulus' needs in 9 rows: row 1 ('s1')" in problem
