@@ -23,6 +23,8 @@ from m2trec_merlin.readers.times import parse_instants
 
 _HEADER_HINT = "the header stands between the rows: remove it there"
 _SPLIT_HINT = "a session is in one split; to hold out its last events, set data.split.kind: leave_one_out"
+#: Exports of shops, such as those of Shopify, say what belongs to an order in its first row alone.
+_NO_TIME = "each event needs one: where only the first row of an order has it, write it into the others, too"
 #: Share of repeated events or sessions above which they are no coincidence.
 _NOTABLE = 0.05
 #: Sessions with fewer events may well repeat themselves.
@@ -152,7 +154,7 @@ class InteractionChecker:
             times = parse_instants(chunk[TIMESTAMP], self._time_format)
             self._times.look_at(chunk[TIMESTAMP])
             what, missing = f"is not a timestamp ({self._time_format})", chunk[TIMESTAMP].isna()
-            self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing)
+            self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing, _NO_TIME)
             self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)
             if sessions is not None:
                 self._times.add(times, sessions[0])

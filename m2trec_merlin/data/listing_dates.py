@@ -31,7 +31,10 @@ def check_listing_dates(
         unread = parse_timestamps(known, dates.time_format).isna().to_numpy()
         blank = (known.astype(str).str.strip() == "").to_numpy()
         what = "cannot be read as a time (data.listed)"
-        hint = "data.listed.time_format tells how times are written"
+        hint = (
+            "data.listed.time_format tells how times are written; the years 1678 to 2261 can be read, and an "
+            "empty field is no date"
+        )
         log.add_rows(dates.column, what, known, unread & ~blank, hint)
     if TIMESTAMP not in events.columns:
         log.add(

@@ -264,7 +264,7 @@ def test_a_time_that_is_missing_is_not_said_to_be_written_otherwise(
 ) -> None:
     events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["2024-01-01", None]})
     (problem,) = problems_of(make_config(events, items, columns={"order": "time"}))
-    assert problem.endswith("column 'time': is missing in 1 row: row 2")
+    assert "column 'time': is missing in 1 row: row 2; each event needs one: where only the first" in problem
 
 
 @pytest.mark.parametrize(("unit", "told"), [(None, "7 of 14 e"), ("s", "7 of 14 e"), ("D", "2 of 2 s")])

@@ -50,7 +50,7 @@ def test_what_cannot_be_read_is_named(
     [problem] = problems_of(config)
     assert "items.csv, column 'released': cannot be read as a time (data.listed) in 2 rows" in problem
     assert "row 2 ('spring')" in problem and problem.endswith(
-        "data.listed.time_format tells how times are written"
+        "the years 1678 to 2261 can be read, and an empty field is no date"
     )
     config = make_config(timed, items, columns={"order": "when"}, listed={"column": "relaesed"})
     [problem] = problems_of(config)
