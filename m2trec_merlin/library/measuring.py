@@ -123,6 +123,11 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
         raise DataError("sessions", [f"no column {column}: rename yours" for column in missing])
     if twice := list(dict.fromkeys(events.columns[events.columns.duplicated()])):
         raise DataError("sessions", [f"several columns are called {column}" for column in twice])
+    objects = events[ITEM_ID] if events[ITEM_ID].dtype == object else ()
+    # Such as mappings of attributes, which `recommend` takes.
+    several = (each for each in objects if not isinstance(each, Hashable) or isinstance(each, tuple))
+    if (one := next(several, None)) is not None:
+        raise DataError("sessions", [f"an item is an id, not {_shown(one)}"])
     session_ids, item_ids = (normalise_ids(events[column]) for column in (SESSION_ID, ITEM_ID))
     both = {SESSION_ID: session_ids, ITEM_ID: item_ids}
     if gaps := [

@@ -194,6 +194,8 @@ def test_frames_that_cannot_be_measured(read: Read, frame: dict[str, list[object
         ([1, 2], "a session is a list of item ids, not 1"),
         ([{"sku-1"}], "a session is a list of item ids, not {'sku-1'}"),
         ([{"sku-1": 1, "sku-2": 2}], "a session is a list of item ids, not {'sku-1': 1, 'sku-2': 2}"),
+        ([["sku-1", {"item_id": "sku-2"}]], "an item is an id, not {'item_id': 'sku-2'}"),
+        ([[["sku-1", "sku-2"]]], r"an item is an id, not \['sku-1', 'sku-2'\]"),
         ("sku-1", "expected a frame, or a list of sessions, found 'sku-1'"),
         (None, "expected a frame, or a list of sessions, found None"),
     ],
