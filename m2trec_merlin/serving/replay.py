@@ -32,7 +32,8 @@ from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, ans
 
 #: Size of the batches that sessions are answered in, as by a server under load.
 _BATCH = 64
-_REMOVE = "remove it, and the requests in it are left out"
+#: Files of a log.
+_LOGGED = f"{PREFIX}*{SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,16 @@ def log_files(log: Path) -> list[Path]:
     Raises:
         ArtifactError: there are no files.
     """
-    files = [log] if log.is_file() else sorted(log.glob(f"{PREFIX}*{SUFFIX}"))
+    files = [log] if log.is_file() else sorted(log.glob(_LOGGED))
     if not files:
-        raise ArtifactError(f"{log} holds no {PREFIX}*{SUFFIX}: serve with serving.log.folder={log}")
+        raise ArtifactError(f"{log} holds no {_LOGGED}: serve with serving.log.folder={log}")
     return files
+
+
+def _remedy(file: Path) -> str:
+    if file.match(_LOGGED):
+        return "remove it, and the requests in it are left out"
+    return f"name the folder of the log (serving.log.folder), or one of its files, {_LOGGED}"
 
 
 #: Columns that every request and every answer has.
@@ -146,7 +153,7 @@ _NEVER_NULL = ("model", "item_ids", "recommended_ids")
 
 
 def _rows(file: Path) -> int:
-    with reading(file, remedy=_REMOVE):
+    with reading(file, remedy=_remedy(file)):
         parquet = pq.ParquetFile(file)
         if missing := set(SCHEMA.names) - LATER - set(parquet.schema_arrow.names):
             raise ValueError(f"it has no column {', '.join(sorted(missing))}")
@@ -159,7 +166,7 @@ def _rows(file: Path) -> int:
 
 def _batches(files: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:
     for file in files:
-        with reading(file, remedy=_REMOVE):
+        with reading(file, remedy=_remedy(file)):
             for batch in pq.ParquetFile(file).iter_batches(_BATCH):
                 if empty := [name for name in _NEVER_NULL if batch.column(name).null_count]:
                     raise ValueError(f"{', '.join(empty)} is missing in some rows")

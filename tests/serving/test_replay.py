@@ -139,6 +139,9 @@ def test_what_cannot_be_replayed_is_named(shop: Shop, tmp_path: Path) -> None:
     pq.write_table(pa.table({"time": [1]}), tmp_path / "shown-2.parquet")
     with pytest.raises(ArtifactError, match=r"it has no column item_attributes, item_ids, model"):
         replay(tmp_path, shop.repository, 5)
+    (tmp_path / "clicks.csv").write_text("item_id")
+    with pytest.raises(ArtifactError, match=r"clicks\.csv is damaged .*: name the folder of the log"):
+        replay(tmp_path / "clicks.csv", shop.repository, 5)
     with pytest.raises(ArtifactError, match="holds no Triton model 'm2trec': run `m2trec export` first"):
         find_repository(tmp_path)
 
