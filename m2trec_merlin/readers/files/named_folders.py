@@ -85,12 +85,19 @@ class BelowNamedFolders:
             said, column = self._twice.get(name), batch.column(name)
             if said is None or name in self._contradictions or pa.types.is_nested(column.type):
                 continue
-            values = (str(value) for value in pc.unique(column).to_pylist() if value is not None)
-            if other := next((each for each in values if not _agree(each, said)), None):
+            values = map(_text, pc.unique(column).to_pylist())
+            if other := next((each for each in values if each and not _agree(each, said)), None):
                 self._contradictions[name] = (
                     f"{self.path}: its folder says {name}={said}, and its own column '{name}', which counts, "
                     f"holds {shorten(repr(other), 40)}: leave one of them out"
                 )
+
+
+def _text(value: object) -> str:
+    """Return a value as text; "" if it is missing. What CSV files hold is bytes up to here."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return "" if value is None else str(value)
 
 
 def _agree(value: str, said: str) -> bool:

@@ -10,11 +10,11 @@ import pytest
 from m2trec_merlin.readers.files.table_file import TableFile
 
 
-def table(folder: Path, name: str, values: list[object]) -> TableFile:
+def table(folder: Path, name: str, values: list[object], file: str = "a.parquet") -> TableFile:
     (folder / name).mkdir()
-    pd.DataFrame({name.split("=")[0]: values, "n": range(len(values))}).to_parquet(
-        folder / name / "a.parquet", index=False
-    )
+    frame = pd.DataFrame({name.split("=")[0]: values, "n": range(len(values))})
+    write = frame.to_csv if file.endswith(".csv") else frame.to_parquet
+    write(folder / name / file, index=False)
     return TableFile(folder)
 
 
@@ -46,26 +46,33 @@ def test_a_folder_is_a_column_of_its_files(tmp_path: Path) -> None:
     assert TableFile(tmp_path).read()["event"].tolist() == [None, "add to", "buy"]
 
 
-def test_what_a_file_says_otherwise_than_its_folder_is_told(tmp_path: Path) -> None:
-    found = table(tmp_path, "event=buy", ["buy", "view", None])
+@pytest.mark.parametrize("file", ["a.parquet", "a.csv"])
+def test_what_a_file_says_otherwise_than_its_folder_is_told(tmp_path: Path, file: str) -> None:
+    found = table(tmp_path, "event=buy", ["buy", "view", None], file)
     assert found.read()["event"].tolist() == ["buy", "view", None]
     [told] = found.notices()
     assert told.endswith(
-        "a.parquet: its folder says event=buy, and its own column 'event', which counts, holds 'view': "
+        f"{file}: its folder says event=buy, and its own column 'event', which counts, holds 'view': "
         "leave one of them out"
     )
 
 
 @pytest.mark.parametrize(
-    ("name", "values"),
+    ("file", "name", "values"),
     [
-        ("event=buy", ["buy", None]),
-        ("month=01", [1, 1]),
-        ("day=2024-03-01", ["2024-03-01 10:30:00"]),
-        ("tags=a", [["b", "c"]]),
+        *(
+            (file, name, values)
+            for file in ("a.parquet", "a.csv")
+            for name, values in (
+                ("event=buy", ["buy", None]),
+                ("month=01", [1, 1]),
+                ("day=2024-03-01", ["2024-03-01 10:30:00"]),
+            )
+        ),
+        ("a.parquet", "tags=a", [["b", "c"]]),
     ],
 )
-def test_what_says_the_same_is_not_told(tmp_path: Path, name: str, values: list[object]) -> None:
-    found = table(tmp_path, name, values)
+def test_what_says_the_same_is_not_told(tmp_path: Path, file: str, name: str, values: list[object]) -> None:
+    found = table(tmp_path, name, values, file)
     found.read()
     assert found.notices() == []
