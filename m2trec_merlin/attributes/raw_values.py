@@ -1,7 +1,7 @@
 """What raw columns of any kind may hold that is wrong, or hardly meant.
 
 These are lists and objects, as such or written as text, words for a missing value, HTML (which counts as
-words), damaged letters, and quotation marks around values.
+words), damaged and escaped letters, and quotation marks around values.
 """
 
 from __future__ import annotations
@@ -34,8 +34,12 @@ _MARKUP = rf"(?i){_ENTITY}|</?(?:p|br|b|i|u|em|h\d|ul|li|div|span|strong)\b[^<>]
 #: Letters damaged by a wrong encoding: several in place of one ("KÃ¼che"), or a replacement mark.
 _OF_ONE = r"[\x{80}-\x{bf}\x{152}-\x{192}\x{2c6}\x{2dc}\x{2013}-\x{203a}\x{20ac}\x{2122}]"
 _LOST = (
-    rf"\x{{fffd}}|[\x{{c2}}\x{{c3}}]{_OF_ONE}|\x{{e2}}\x{{20ac}}{_OF_ONE}|^[^/=&]*\p{{L}}\?\p{{Ll}}[^/=&]*$"
+    rf"\x{{fffd}}|[\x{{c2}}\x{{c3}}]{_OF_ONE}|\x{{e2}}\x{{20ac}}{_OF_ONE}"
+    # A question mark may stand for each byte of some letters.
+    r"|^[^/=&]*\p{L}\?{1,4}\p{Ll}[^/=&]*$"
 )
+#: Letters as JSON and addresses write them: \u00f6 and, outside of addresses, %C3%B6.
+_ESCAPED = r"(?i)\\u[0-9a-f]{4}|^[^/=&]*%[c-f][0-9a-f]%[89ab][0-9a-f][^/=&]*$"
 #: Control characters that no text has, where another encoding has letters and marks.
 _CONTROLS = r"[\x{80}-\x{9f}]"
 _IN_MARKS = r"""(?s)^=?".*"$|^'.*'$"""
@@ -43,6 +47,7 @@ _IN_MARKS = r"""(?s)^=?".*"$|^'.*'$"""
 _DOUBTFUL = (
     (_MARKUP, 0.01, "marks of web pages, which count as words: write {} without"),
     (_LOST, 0.01, "letters that another encoding has damaged, such as {}: export them as UTF-8"),
+    (_ESCAPED, 0.01, "letters as JSON or addresses write them, such as {}: write the letters themselves"),
     (
         _CONTROLS,
         0.01,

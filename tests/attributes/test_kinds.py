@@ -234,8 +234,13 @@ def test_another_separator_than_the_values_have_is_told(
         ),
         (
             "text",
-            ["K\ufffdche", "gr?n"],
-            "2 items hold letters that another encoding has damaged, such as 'K",
+            ["K\ufffdche", "gr?n", "Gr??e"],
+            "3 items hold letters that another encoding has damaged, such as 'K",
+        ),
+        (
+            "text",
+            [r"K\u00fcche", "K%C3%BCche", "x.example/K%C3%BCche", "50%CA"],
+            "2 items hold letters as JSON or addresses write them, such as",
         ),
         ("multi_categorical", ["tools|home &amp; garden", "tools"], "1 item holds marks of web pages"),
         (
