@@ -37,8 +37,10 @@ def run_drift(
         require_data(trained)
         if data.is_file():
             config = load_config(data, parse_overrides(settings))
+            run = Run(config)
+            run.require_other_than(trained)
             prepare_data(config, progress=progress)
-            new: RunFolder = Run(config)
+            new: RunFolder = run
         else:
             if settings:
                 raise CommandLineError(f"--set: changes nothing, as {data} is no configuration: leave it out")

@@ -47,11 +47,7 @@ class EarlierRun:
                 its sessions have another length, only one of the two has event attributes, or last events of
                 sessions are held out otherwise.
         """
-        if earlier.preprocessed.resolve() == run.preprocessed.resolve():
-            raise ArtifactError(
-                f"--from {earlier.directory} is the run itself, whose results would be replaced: give this "
-                "one a folder of its own, as in --set work_dir=runs/today"
-            )
+        run.require_other_than(earlier)
         step = earlier.step("preprocess")
         manifest = step.manifest()
         if manifest["settings"].get("format") != made_by:

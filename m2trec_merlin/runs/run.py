@@ -37,6 +37,19 @@ class Run(RunFolder):
         """Return a step of this run."""
         return step_of(self, verb, self.config, self._names_tables)
 
+    def require_other_than(self, earlier: RunFolder) -> None:
+        """Check that what is made of this run replaces nothing of an earlier one that it is compared with.
+
+        Raises:
+            ArtifactError: both are the same run.
+        """
+        mine, theirs = ({each.data.resolve(), each.preprocessed.resolve()} for each in (self, earlier))
+        if mine & theirs:
+            raise ArtifactError(
+                f"--from {earlier.directory} is the run itself, whose results would be replaced: give this "
+                "one a folder of its own, as in --set work_dir=runs/today"
+            )
+
     def as_trained(self, saved: Config) -> tuple[Run, list[str]]:
         """Return the run with the settings of its trained model, and a line for each setting that differs.
 
