@@ -22,10 +22,13 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import TypeGuard
+
+from m2trec_merlin.shares import counted
 
 #: Numbers with more digits before the point, or at least this many zeros after it, keep an exponent.
 _LONGEST, _ZEROS = 21, 6
@@ -161,3 +164,24 @@ def _spell_time(text: str, match: re.Match[str]) -> str:
         if time == datetime(time.year, time.month, time.day)
         else f"{time:%Y-%m-%d %H:%M:%S}"
     )
+
+
+def doubts_of_unnamed(
+    column: str, met: Mapping[str, int], named: Collection[str], setting: str, so: str
+) -> Iterator[str]:
+    """Yield a warning for each category that differs by capitals alone from one that a setting names.
+
+    Args:
+        column: the column of events that holds the categories.
+        met: numbers of events by category.
+        named: the categories that the setting names.
+        setting: full name of the setting.
+        so: what an event is whose category the setting does not name.
+    """
+    folded = {value.casefold(): value for value in named}
+    for value, count in met.items():
+        if value not in named and (meant := folded.get(value.casefold())) is not None:
+            yield (
+                f"column '{column}': {counted(count, 'event has', 'events have')} '{value}', which is not "
+                f"'{meant}' of {setting}, and so {so}: name both, or write them alike"
+            )

@@ -16,7 +16,7 @@ from m2trec_merlin.columns import are_among, as_category, as_text, categories_of
 from m2trec_merlin.config import Config
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.readers.problems import ProblemLog
-from m2trec_merlin.shares import counted
+from m2trec_merlin.spelling import doubts_of_unnamed
 
 #: Number of values of an attribute that are checked for doubtful ones: in total, and per chunk.
 _SAMPLED, _SAMPLED_AT_ONCE = 100_000, 20_000
@@ -104,19 +104,13 @@ class EventColumns:
         """Warn about values that are no targets by capitals alone, and about codes that are as one number."""
         if self._targets is None:
             return
-        column, wanted = f"column '{self._targets.column}'", self._target_values.to_pylist()
-        folded = {value.casefold(): value for value in wanted}
-        for value, count in self._met().items():
-            if value not in wanted and (meant := folded.get(value.casefold())) is not None:
-                yield (
-                    f"{column}: {counted(count, 'event has', 'events have')} '{value}', which is not "
-                    f"'{meant}' of data.targets.values, and so no target: name both, or write them alike"
-                )
+        column, wanted = self._targets.column, self._target_values.to_pylist()
+        yield from doubts_of_unnamed(column, self._met(), wanted, "data.targets.values", "no target")
         # A configuration writes 4.5 for the 4.50 of a table; but a 1.10 in it is meant to be no 1.1.
         written = [*self._written, *(value for value in self._targets.values if value not in wanted)]
         are_targets = are_among(categories_of(written), self._target_values)
         for doubt in doubts_of_numbers(pa.array(written, pa.string()).filter(pa.array(are_targets))):
-            yield f"{column}, which data.targets reads: {doubt}"
+            yield f"column '{column}', which data.targets reads: {doubt}"
 
     def _met(self) -> Counter[str]:
         """Return the numbers of events by the value in the column of targets."""

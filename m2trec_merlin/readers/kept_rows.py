@@ -18,6 +18,7 @@ from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.rounded import Rounding
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Name, Section, Values
+from m2trec_merlin.spelling import doubts_of_unnamed
 
 _Bound = Annotated[float, Field(ge=-1e15, le=1e15)]
 
@@ -73,8 +74,8 @@ class KeptRows:
     def __init__(self, file: TableFile, conditions: Sequence[Condition]) -> None:
         self._file, self._conditions = file, conditions
         self._seen, self._left_out = 0, Counter[str]()
-        #: Numbers of events by value, for each column that must hold one of some values.
-        self._met: dict[str, Counter[str]] = {}
+        #: Numbers of events by value, for each condition that names some.
+        self._met = [Counter[str]() for _ in conditions]
 
     def blocks(
         self, columns: Sequence[str], single: Collection[str], exact: Mapping[str, Rounding]
@@ -93,7 +94,8 @@ class KeptRows:
             problems = [describe_missing_column(name, available, "data.keep names") for name in absent]
             raise DataError(str(self._file.path), [f"{self._file.path}: {problem}" for problem in problems])
         log = ProblemLog(Origin(str(self._file.path), {}, self._file.locate))
-        self._seen, self._left_out, self._met = 0, Counter(), {}
+        self._seen, self._left_out = 0, Counter()
+        self._met = [Counter() for _ in self._conditions]
         names = list(dict.fromkeys([*columns, *own]))
         for block in self._file.blocks(names, [*single, *own], exact):
             self._seen += len(block)
@@ -106,7 +108,7 @@ class KeptRows:
         """Tell which rows are kept, bool [rows]; count the others, each for the first condition it fails."""
         kept, otherwise = np.ones(len(block), bool), np.ones(len(block), bool)
         unreadable = []
-        for condition in self._conditions:
+        for condition, met in zip(self._conditions, self._met, strict=True):
             values = block[condition.column]
             if condition.values is None:
                 holds, wrong = condition.compare(values)
@@ -116,7 +118,7 @@ class KeptRows:
                 found = as_category(values)
                 holds = are_among(found, categories_of(condition.values))
                 otherwise &= holds
-                self._met.setdefault(condition.column, Counter()).update(count_texts(found))
+                met.update(count_texts(found))
             self._left_out[str(condition)] += int((kept & ~holds).sum())
             kept &= holds
         for column, values, wrong in unreadable:
@@ -126,8 +128,9 @@ class KeptRows:
         return kept
 
     def _look_for_values(self, log: ProblemLog) -> None:
-        for condition in self._conditions if self._seen else ():
-            met = self._met.get(condition.column, Counter())
+        if not self._seen:
+            return
+        for condition, met in zip(self._conditions, self._met, strict=True):
             named = condition.values or []
             pairs = zip(named, categories_of(named).to_pylist(), strict=True)
             if absent := [written for written, text in pairs if text not in met]:
@@ -138,6 +141,10 @@ class KeptRows:
                 )
 
     def notices(self) -> list[str]:
-        """Return messages about the events left out, after all rows have been read."""
+        """Return messages about the events left out, and about doubtful ones, after all rows were read."""
         reasons = {f"{why} (data.keep)": count for why, count in self._left_out.items()}
-        return describe_left_out(reasons, self._seen)
+        found = describe_left_out(reasons, self._seen)
+        for condition, met in zip(self._conditions, self._met, strict=True):
+            named = categories_of(condition.values or []).to_pylist()
+            found += doubts_of_unnamed(condition.column, met, named, "data.keep", "left out")
+        return found

@@ -59,7 +59,7 @@ def kept(table: Path, *conditions: dict[str, Any]) -> tuple[list[int], list[str]
             [1, 3, 6],
             "4 events left out: 'quantity' is not at least -1 and at most 1.5",
         ),
-        ({"column": "event", "values": ["buy"]}, [0, 2, 4], "4 events left out: 'event' is not buy"),
+        ({"column": "event", "values": ["view"]}, [1, 5], "5 events left out: 'event' is not view"),
         (
             {"column": "event", "values": ["buy", "Buy"]},
             [0, 2, 3, 4],
@@ -85,16 +85,27 @@ def test_events_for_which_a_condition_holds_are_kept(
 
 
 def test_all_conditions_must_hold(table: Path) -> None:
-    rows, told = kept(table, {"column": "event", "values": ["buy"]}, {"column": "quantity", "at_least": 0})
-    assert rows == [0, 4]
+    bought = {"column": "event", "values": ["buy", "Buy"]}
+    rows, told = kept(table, bought, {"column": "quantity", "at_least": 0})
+    assert rows == [0, 3, 4]
     assert told == [
-        "4 events left out: 'event' is not buy (data.keep)",
+        "3 events left out: 'event' is not buy or Buy (data.keep)",
         "1 event left out: 'quantity' is not at least 0 (data.keep)",
     ]
     assert kept(table) == (list(range(7)), [])
     assert kept(table, {"column": "quantity", "at_least": -9}, {"column": "sku", "at_least": 1})[0] == [
         0, 1, 2, 3, 4, 6,
     ]  # fmt: skip
+
+
+def test_values_left_out_for_their_capitals_are_told(table: Path) -> None:
+    bought = {"column": "event", "values": ["buy"]}
+    rows, told = kept(table, bought, bought)
+    assert rows == [0, 2, 4]
+    assert {*told[1:]} == {
+        "column 'event': 1 event has 'Buy', which is not 'buy' of data.keep, and so left out: name both, or "
+        "write them alike"
+    }
 
 
 def test_what_one_condition_leaves_out_is_there_for_the_others(tmp_path: Path) -> None:
