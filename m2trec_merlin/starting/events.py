@@ -13,7 +13,7 @@ from m2trec_merlin.starting.times import times_of
 #: Pairs of values that mean yes or no.
 FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"j", "n"})
 #: The value of a mark; where it is missing, the mark is not set.
-_MARK = {"x"}
+MARK = {"x"}
 _FEW = 20
 #: A negative amount with any decimal mark; SAP writes the minus last.
 _NEGATIVE = r"[-\u2212]\s*\d.*|\d[\d.,]*\s*[-\u2212]"
@@ -38,7 +38,7 @@ def told_apart(columns: Iterable[Column]) -> Iterator[str]:
         is_sort = speaks_of(column.name, "sort") and not speaks_of(column.name, "user")
         named = is_sort or speaks_of(column.name, "event", "opinion")
         values = {*column.counts.index.str.lower()}
-        is_mark = values == _MARK and column.gaps > 0
+        is_mark = values == MARK and column.gaps > 0
         is_few = 1 < column.distinct <= _FEW and (named or values in FLAGS)
         if is_mark or (is_few and times_of(column) is None):
             yield (

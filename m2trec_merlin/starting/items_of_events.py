@@ -9,7 +9,7 @@ import pandas as pd
 
 from m2trec_merlin.errors import DataError, name_first
 from m2trec_merlin.readers.first_rows import usual_rows
-from m2trec_merlin.starting.events import FLAGS
+from m2trec_merlin.starting.events import FLAGS, MARK
 from m2trec_merlin.starting.levels import is_fixed_by, rank_correlation
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.measures import holds_amounts
@@ -73,8 +73,14 @@ def look_at_items(events: Look) -> Look:
 
 def _flags(events: Look) -> str:
     """Name the columns that say yes or no, if nearly all do, as in a table of baskets; else return ""."""
-    flags = [c.name for c in events.columns.values() if {*c.counts.index.str.lower()} in FLAGS]
+    flags = [column.name for column in events.columns.values() if _says_yes_or_no(column)]
     return name_first(flags, repr) if len(flags) > max(_USUAL * len(events.columns), _FEW) else ""
+
+
+def _says_yes_or_no(column: Column) -> bool:
+    """Tell whether a column holds yes, no or both; where only one of them is written, gaps are the other."""
+    said = {*column.counts.index.str.lower()}
+    return bool(said) and any(said <= flags for flags in (*FLAGS, MARK))
 
 
 def finer_than_items(events: Look, items: Look, grouping: str, used: set[str]) -> list[Column]:

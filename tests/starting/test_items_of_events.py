@@ -100,7 +100,7 @@ def test_categories_alone_are_no_items(tmp_path: Path) -> None:
         described(tmp_path, **columns)
 
 
-@pytest.mark.parametrize(("no", "yes"), [(0, 1), (False, True)])
+@pytest.mark.parametrize(("no", "yes"), [(0, 1), (False, True), (None, "t"), (None, 1), ("", "X")])
 def test_a_column_for_each_item_is_told(tmp_path: Path, no: object, yes: object) -> None:
     baskets = {f"mug {n}": np.where(np.arange(N_ROWS) % (n + 2), no, yes) for n in range(12)}
     told = r"a column seems to stand for an item, .* 'mug 4' and 7 more: write a row for each yes"
