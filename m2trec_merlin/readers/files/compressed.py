@@ -34,7 +34,8 @@ def open_bytes(file: Path) -> pa.NativeFile:
         raise DataError(
             str(file), [f"{file}: is not compressed by {codec}, as its name says: call it {file.stem}"]
         )
-    return pa.input_stream(str(file), compression=codec)
+    # Arrow reads ~/name in the home folder, but ~ may be a folder here: settings know which is meant.
+    return pa.input_stream(str(file.absolute()), compression=codec)
 
 
 def begins_with(file: Path, start: bytes) -> bool:

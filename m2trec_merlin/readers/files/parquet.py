@@ -63,7 +63,8 @@ class ParquetFile:
         return _text_of(batch.column(name)) if name in self._uuids else batch.column(name)
 
     def _open(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.path, coerce_int96_timestamp_unit=_INT96_UNIT)
+        # As in `open_bytes`.
+        return pq.ParquetFile(self.path.absolute(), coerce_int96_timestamp_unit=_INT96_UNIT)
 
 
 def _ranges_of(schema: pa.Schema, rows: int) -> dict[str, range]:

@@ -318,3 +318,15 @@ def test_text_that_is_called_parquet_is_told_its_name(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("a\n1\n")
     with pytest.raises(DataError, match=r"begins otherwise; if it is text, its name must end in \.csv"):
         TableFile(tmp_path / "a.parquet").columns()
+
+
+def test_a_folder_called_as_the_home_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell has replaced a `~` that means the home folder; Arrow would do so again."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for folder, column in (("home", "another"), ("~", "meant")):
+        (tmp_path / folder).mkdir()
+        pd.DataFrame({column: [1]}).to_parquet(tmp_path / folder / "t.parquet")
+        (tmp_path / folder / "t.csv").write_text(f"{column}\n1\n")
+    for file in ("t.parquet", "t.csv"):
+        assert TableFile(Path("~", file)).read().columns.tolist() == ["meant"]
