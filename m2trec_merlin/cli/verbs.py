@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from m2trec_merlin.cli.progress import TerminalProgress
@@ -42,13 +44,22 @@ def run_data(config: Config, force: bool = False) -> None:
         progress.say(f"report: {Run(config).data_report}")
 
 
+@contextmanager
+def _progress_after_data(config: Config) -> Iterator[TerminalProgress]:
+    """Show the progress of a step on data/, and first what the tables of the configuration hold by now."""
+    with TerminalProgress() as progress:
+        for line in Run(config).step("data").changed_tables():
+            progress.say(line)
+        yield progress
+
+
 def run_preprocess(
     config: Config, dask: str | None = None, force: bool = False, earlier: Path | None = None
 ) -> None:
     """Run both NVTabular workflows; with an earlier run, they extend its vocabularies."""
     from m2trec_merlin.preprocessing.run import preprocess
 
-    with TerminalProgress() as progress:
+    with _progress_after_data(config) as progress:
         start = None if earlier is None else _trained(earlier, progress)
         preprocess(config, dask=dask, force=force, progress=progress, earlier=start)
 
@@ -60,7 +71,7 @@ def run_train(config: Config, resume: bool = True, force: bool = False, earlier:
     from m2trec_merlin.training.processes import are_several
     from m2trec_merlin.training.run import train
 
-    with TerminalProgress() as progress:
+    with _progress_after_data(config) as progress:
         start = None if earlier is None else _trained(earlier, progress)
         if start is not None:
             require_same_model(Run(config), start)
@@ -82,7 +93,7 @@ def run_evaluate(config: Config, force: bool = False, split: HeldOut = "test") -
     from m2trec_merlin.evaluation.measurements import read_measurements
     from m2trec_merlin.evaluation.run import evaluate_model
 
-    with TerminalProgress() as progress:
+    with _progress_after_data(config) as progress:
         folder = evaluate_model(config, split=split, force=force, progress=progress)
         print_measurements(read_measurements(folder), console)
         progress.say(f"report: {folder / REPORT_PAGE}")
@@ -95,7 +106,7 @@ def run_tune(config: Config, force: bool = False) -> None:
     from m2trec_merlin.evaluation.tuning.run import describe, tune
     from m2trec_merlin.model.trained_run import run_as_trained
 
-    with TerminalProgress() as progress:
+    with _progress_after_data(config) as progress:
         if isinstance(config.serving.mixture, TunedMixture):
             # Reports settings that differ from those that the model was trained with.
             run_as_trained(config, progress)
@@ -111,7 +122,7 @@ def run_export(config: Config, force: bool = False) -> None:
     """Write the Triton model repository."""
     from m2trec_merlin.serving.export.run import export
 
-    with TerminalProgress() as progress:
+    with _progress_after_data(config) as progress:
         folder = export(config, force=force, progress=progress)
         progress.say(f"Triton model repository: {folder}")
 

@@ -27,8 +27,6 @@ def run_as_trained(config: Config, progress: Progress) -> Run:
             `preprocess` ran again since, with another result, or their files were altered.
     """
     run = Run(config)
-    for line in run.step("preprocess").changed_tables():
-        progress.say(line)
     needed: tuple[Verb, ...] = ("preprocess", "train")
     for verb in needed:
         run.step(verb).manifest()

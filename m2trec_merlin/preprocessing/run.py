@@ -62,8 +62,6 @@ def preprocess(
     require_place(dask)
     start = None if earlier is None else EarlierRun.of(earlier, run, FORMAT)
     with _at_work(run) as inputs:
-        for line in run.step("data").changed_tables():
-            progress.say(line)
         if start is not None:
             inputs = {**inputs, START: start.identity}
         target = run.preprocessed

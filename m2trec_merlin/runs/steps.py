@@ -127,20 +127,16 @@ class Step:
         return None
 
     def changed_tables(self) -> list[str]:
-        """Return a line for each table that has changed where it lies since this or an earlier step read it.
+        """Return a line for each table that has changed where it lies since the step read it.
 
         That is no problem, as tables grow: the line says that results are of what was there then.
         """
-        lines = [line for step in self.before.values() for line in step.changed_tables()]
         tables, recorded = self.find_tables(), (self.found() or {}).get(PLACES, {})
-        grown = (
-            tables[name].path
+        return [
+            f"{tables[name].path} has changed since `m2trec {self.verb}` read it: "
+            "run that again to take it in"
             for name, told in recorded.items()
             if name in tables and tables[name].has_grown(*told)
-        )
-        return lines + [
-            f"{path} has changed since `m2trec {self.verb}` read it: run that again to take it in"
-            for path in grown
         ]
 
     def changes(self) -> dict[str, tuple[Any, Any]]:

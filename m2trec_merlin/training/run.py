@@ -92,8 +92,6 @@ def _train(
 ) -> Path:
     config, folder, step = run.config, run.model, run.step("train")
     run.step("preprocess").require()
-    for line in run.step("preprocess").changed_tables():
-        progress.say(line)
     inputs = step.inputs(model_format=FORMAT)
     if earlier is not None:
         inputs |= {"from": identity_of(earlier), "continued": config.training.continued.model_dump()}

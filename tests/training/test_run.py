@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
-from m2trec_merlin.model.trained_run import run_as_trained
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
@@ -183,23 +181,6 @@ def test_late_sessions_are_drawn_more_often_where_it_is_known_which_are_late(
         for each in (shop.training, recent)
     )
     assert evenly != lately
-
-
-def test_every_step_says_that_a_table_has_grown_since_it_was_read(tmp_path: Path) -> None:
-    shop = events_config(tmp_path)
-    prepare_data(shop)
-
-    def lines_of(step: Callable[..., object]) -> list[str]:
-        told = Told()
-        step(shop, progress=told)
-        return [line for line in told.lines if "has changed" in line]
-
-    assert lines_of(preprocess) == lines_of(train) == lines_of(run_as_trained) == []
-    with (tmp_path / "events.csv").open("a") as events:
-        events.write("s0,sku-1,1800000000,view,,\n")
-    grown = f"{tmp_path / 'events.csv'} has changed since `m2trec data` read it: run that again to take it in"
-    assert lines_of(preprocess) == lines_of(train) == lines_of(run_as_trained) == [grown]
-    assert lines_of(prepare_data) == []
 
 
 def test_which_sessions_are_late_is_not_read_from_altered_data(tmp_path: Path) -> None:
