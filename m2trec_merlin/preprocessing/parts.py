@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from m2trec_merlin.arrays import Array
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames.pandas_frames import PandasFrames
 from m2trec_merlin.ids import IdIndex, id_hashes
@@ -31,6 +32,11 @@ def find_parts(data: Path, split: str) -> list[Path]:
     if not parts:
         raise ArtifactError(f"{folder} holds no {PARTS}: run `m2trec data` again")
     return parts
+
+
+def tell_times(parts: Sequence[Path]) -> bool:
+    """Tell whether the events of part files have times."""
+    return all(TIMESTAMP in pq.read_schema(part).names for part in parts)
 
 
 def unaltered_parts(run: Run, split: str) -> list[Path]:

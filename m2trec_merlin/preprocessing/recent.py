@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from m2trec_merlin.column_names import ITEM_ID, TIMESTAMP
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.preprocessing.parts import Events, count_ids
+from m2trec_merlin.preprocessing.parts import Events, count_ids, tell_times
 
 #: Share of the training events that is recent. Chosen on validation (docs/quality-log.md).
 RECENT = 0.1
@@ -27,7 +26,7 @@ def count_recent(events: Events, items: IdIndex, in_order: bool) -> np.ndarray |
         items: index of the items to count.
         in_order: whether events without a timestamp are in order of time.
     """
-    if all(TIMESTAMP in pq.read_schema(part).names for part in [*events.parts, *events.go_on]):
+    if tell_times([*events.parts, *events.go_on]):
         order = TIMESTAMP
     elif in_order:
         order = ITEM_ID

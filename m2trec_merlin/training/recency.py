@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from m2trec_merlin.column_names import SESSION_ID, TIMESTAMP
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.preprocessing.parts import read_part
-from m2trec_merlin.sessions import read_ids
+from m2trec_merlin.preprocessing.parts import read_part, tell_times
+from m2trec_merlin.sessions import count_sessions, read_ids
 
 #: How often sessions are drawn relative to each other, float64 [sessions of a file] by name of the file.
 Weights = dict[str, np.ndarray]
@@ -33,14 +32,16 @@ def recent_more_often(
         ArtifactError: neither times nor the order of the sessions tell which are late.
     """
     by_name = {part.name: part for part in parts}
-    names, timed = [file.name for file in sessions], _tell_times(parts)
+    names, timed = [file.name for file in sessions], tell_times(parts)
     if not timed and not in_order:
         raise ArtifactError(
             f"training.recency: {recency:g} draws late sessions more often, but which are late is not known: "
             "events have no times (data.columns.order), and no column names the splits (data.split). Give "
             "them, or leave it out"
         )
-    ends = [_ends(file, by_name[file.name]) if timed else np.zeros(len(read_ids(file))) for file in sessions]
+    ends = [
+        _ends(file, by_name[file.name]) if timed else np.zeros(count_sessions([file])) for file in sessions
+    ]
     together = np.concatenate(ends)
     ranks = np.empty(len(together))
     ranks[np.argsort(together, kind="stable")] = np.arange(len(together))
@@ -63,13 +64,9 @@ def draw(weights: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return generator.permutation(np.minimum(np.searchsorted(weights.cumsum(), marks), count - 1))
 
 
-def _tell_times(parts: Sequence[Path]) -> bool:
-    return all(TIMESTAMP in pq.read_schema(part).names for part in parts)
-
-
 def _ends(file: Path, part: Path) -> np.ndarray:
-    """Return the time of the last event of each session of a file, int64 [S]."""
+    """Return the time of the last event of each session of a file, datetime64 [S]."""
     events = read_part(part, [SESSION_ID, TIMESTAMP])
     last: pd.Series = events.groupby(SESSION_ID, sort=False, observed=True)[TIMESTAMP].max()
     last.index = last.index.astype(str)
-    return last.reindex(read_ids(file).astype(str)).to_numpy().astype("datetime64[us]").astype(np.int64)
+    return last.reindex(read_ids(file).astype(str)).to_numpy()
